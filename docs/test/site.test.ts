@@ -184,7 +184,7 @@ describe('with the keyboard alone', () => {
       await page.getByRole('searchbox').fill(words)
       const first = () =>
         results.evaluateAll((results) => results.slice(0, 3).map((result) => result.getAttribute('href')))
-      await expect.poll(first, { timeout: 10_000 }).toContainEqual(expect.stringContaining(path))
+      await expect.poll(first).toContainEqual(expect.stringContaining(path))
       await page.keyboard.press('Escape')
       await results.first().waitFor({ state: 'detached' })
     }

@@ -100,8 +100,8 @@ function checksOf({ exec, flags = [] }, servers, cwd, env) {
     await podrain('lint', 'app.yaml')
   }
   const rehearsal = [
-    ...['--replicas', '1', '--warm-up', '200ms', '--cool-down', '100ms', '--grace', '10s', '--no-pid-namespace'],
-    ...['--ready-timeout', '5s', '--', process.execPath, ...flags, 'express.mjs'],
+    ...['--replicas', '1', '--warm-up', '200ms', '--cool-down', '100ms', '--grace', '30s', '--no-pid-namespace'],
+    ...['--ready-timeout', '30s', '--', process.execPath, ...flags, 'express.mjs'],
   ]
   return {
     ...Object.fromEntries(serverChecks),

@@ -80,7 +80,7 @@ describe('bench:instructions', () => {
 })
 
 describe('bench:overhead', () => {
-  test('measures every contender beside a bare server, and both answer requests', { timeout: 180_000 }, async () => {
+  test('measures every contender beside a bare server, and both answer requests', async () => {
     const args = ['--rounds', '1', '--starts', '1', '--seconds', '0.4', '--generator', 'autocannon']
     const { data, page, pictures } = await run<OverheadData>('overhead', ...args, '--frameworks', 'Fastify')
     expect(data.races.map(({ framework }) => framework)).toEqual(['Fastify'])

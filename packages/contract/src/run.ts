@@ -9,6 +9,9 @@ export type Result =
   | { readonly outcome: 'broken'; readonly why: string }
   | { readonly outcome: 'not asked'; readonly why: string }
 
+/** Milliseconds after the grace period in which a test must end. Otherwise the sentence counts as broken. */
+const patience = 20_000
+
 /** Why a behaviour does not apply to a server that has these needs; undefined if it applies. */
 export function whyNotAsked(behaviour: Behaviour, has: readonly string[]): string | undefined {
   const need = missing(behaviour, has)
@@ -26,16 +29,16 @@ export function missing<Needs extends string>(
 /**
  * Runs the test of a behaviour on a new stage.
  * @param set Sets the stage up with the server.
- * @param patience The time limit of the test, in milliseconds.
  * @throws {Unaskable} if the behaviour could not be tested
  * @throws {Error} with what the test saw, if the server breaks the sentence or the test takes too long
  */
-export async function run({ see }: Pick<Behaviour, 'see'>, set: () => Promise<Stage>, patience: number): Promise<void> {
+export async function run({ see }: Pick<Behaviour, 'see'>, set: () => Promise<Stage>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const stage = await set()
   try {
+    const limit = stage.terms.grace + patience
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`nothing to see for ${patience} ms: it hangs`)), patience)
+      timer = setTimeout(() => reject(new Error(`nothing to see for ${limit} ms: it hangs`)), limit)
     })
     await Promise.race([see(stage), late])
   } finally {

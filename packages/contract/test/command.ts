@@ -5,8 +5,11 @@ import path from 'node:path'
 const program = path.join(__dirname, '../bin/podrain-contract.js')
 export const fixture = path.join(__dirname, 'fixtures/server.mjs')
 
-/** Short times, for servers that end within a second. */
-export const quickly = ['--grace', '3s', '--settle', '300ms']
+/** For servers that end within a second. The grace period is so long that a slow machine does not reach it. */
+export const quickly = ['--grace', '30s', '--settle', '300ms']
+
+/** For servers that end only by SIGKILL, which they get at the end of the grace period. */
+export const killed = ['--grace', '3s']
 
 export interface Ran {
   readonly code: number | null

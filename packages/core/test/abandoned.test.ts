@@ -54,10 +54,10 @@ describe('a handler whose client has disconnected', () => {
   })
 
   test('that does not finish within `hookTimeout` does not delay the end any longer', async () => {
-    const { pod } = await abandoned({ terminationGracePeriodSeconds: 30, hookTimeout: 400 })
+    const { pod } = await abandoned({ terminationGracePeriodSeconds: 300, hookTimeout: 400 })
     const report = await pod.drain.start()
     expect(report).toMatchObject({ clean: true, unfinishedTasks: [] })
-    expect(report.durationMs).toBeLessThan(15_000)
+    expect(report.durationMs).toBeLessThan(150_000)
     expect(pod.drain.status().tasks).toEqual([])
   })
 

@@ -70,7 +70,7 @@ describe('with a control port', () => {
     const closing = gate()
     drain.onClose(() => closing.opened)
     const ended = drain.start()
-    await expect.poll(() => server.listening, { timeout: 5000 }).toBe(false)
+    await expect.poll(() => server.listening).toBe(false)
     await expect(ask(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
     expect(await ask(control, '/livez')).toMatchObject({ status: 200 })
     expect((await ask(control, '/drainz')).json()).toMatchObject({ state: 'closing' })
@@ -183,7 +183,7 @@ describe('with a control port', () => {
     const closing = gate()
     drain.onClose(() => closing.opened)
     const ended = drain.start()
-    await expect.poll(() => drain.state, { timeout: 5000 }).toBe('closing')
+    await expect.poll(() => drain.state).toBe('closing')
     expect(await ask(control, '/metrics')).toMatchObject({ status: 200, body: 'scrapes 3\n' })
     closing.open()
     await ended

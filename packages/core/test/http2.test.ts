@@ -79,8 +79,7 @@ function farewell(session: ClientHttp2Session): { told: boolean } {
   return heard
 }
 
-const soon = <T>(value: () => T): ReturnType<typeof expect.poll<T>> =>
-  expect.poll(value, { interval: 5, timeout: 5000 })
+const soon = <T>(value: () => T): ReturnType<typeof expect.poll<T>> => expect.poll(value, { interval: 5 })
 
 const sayOk: Listener = (_request, response) => response.end('ok')
 

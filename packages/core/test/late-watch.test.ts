@@ -80,8 +80,7 @@ async function connect({ port, server }: Scene, kind: Kind): Promise<Client> {
   return client
 }
 
-const soon = <T>(value: () => T): ReturnType<typeof expect.poll<T>> =>
-  expect.poll(value, { interval: 2, timeout: 5000 })
+const soon = <T>(value: () => T): ReturnType<typeof expect.poll<T>> => expect.poll(value, { interval: 2 })
 const sayOk: Listener = (_request, response) => response.end('ok')
 
 /** Lets time pass until the drain is over. */

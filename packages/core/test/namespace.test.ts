@@ -63,7 +63,7 @@ class SlowClient {
     this.socket.resume()
     // The bytes in the kernel, and those that Node has read ahead.
     const unread = (): number => receiveQueue(this.socket) + this.socket.readableLength
-    await expect.poll(unread, { timeout: 30_000 }).toBe(0)
+    await expect.poll(unread).toBe(0)
   }
 }
 

@@ -186,7 +186,7 @@ describe('the termination message', () => {
     const hook = ask(child.port, '/prestop', { headers: { 'user-agent': 'kube-lifecycle/1.34' } })
     await expect.poll(() => readFileSync(path, 'utf8')).toContain('"draining"')
     await hook
-    await expect.poll(() => readFileSync(path, 'utf8'), { timeout: 20_000 }).toBe('')
+    await expect.poll(() => readFileSync(path, 'utf8')).toBe('')
   })
 
   test('does not replace a worse one of another process of the container, but replaces an old one', async () => {

@@ -40,7 +40,7 @@ const probe = 'User-Agent: kube-probe/1.33'
 /** 1001, in a close frame. */
 const goingAway = '\x88\x02\x03\xe9'
 
-const soon = (drain: Drain) => expect.poll(() => drain.inFlight, { interval: 2, timeout: 5000 })
+const soon = (drain: Drain) => expect.poll(() => drain.inFlight, { interval: 2 })
 
 describe('while serving, pipelined requests', () => {
   test('are shown by their oldest open request', async () => {

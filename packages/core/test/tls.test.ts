@@ -102,7 +102,7 @@ async function openSilent(port: number, server: Server): Promise<Heard> {
 }
 
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: pod\r\n\r\n`
-const soon = <T>(value: () => T) => expect.poll(value, { interval: 2, timeout: 5000 })
+const soon = <T>(value: () => T) => expect.poll(value, { interval: 2 })
 const sayOk: Listener = (_request, response) => response.end('ok')
 
 describe.each(['https', 'http2'] as const)('a client over TLS, of a server of node:%s,', (kind) => {

@@ -268,16 +268,16 @@ describe.each(['serving', 'draining'] as const)('while %s, nothing is left in fl
     const client = await Client.open(pod.port)
     await act({ pod, client, reached, late })
     if (requests > 0) await reached.opened
-    await expect.poll(() => pod.drain.inFlight, { interval: 2, timeout: 10_000 }).toBe(0)
+    await expect.poll(() => pod.drain.inFlight, { interval: 2 }).toBe(0)
     client.abort()
 
     // The next request counts as exactly one, so the 0 was right.
     const next = await Client.open(pod.port)
     next.get('/after')
-    await expect.poll(() => pod.drain.inFlight, { interval: 2, timeout: 10_000 }).toBe(1)
+    await expect.poll(() => pod.drain.inFlight, { interval: 2 }).toBe(1)
     held.open()
     await next.until(/after$|after\r\n/)
-    await expect.poll(() => pod.drain.inFlight, { interval: 2, timeout: 10_000 }).toBe(0)
+    await expect.poll(() => pod.drain.inFlight, { interval: 2 }).toBe(0)
     expect(pod.drain.state).toBe(state)
   })
 })
@@ -308,7 +308,7 @@ test('a response that is ended is in flight until it is flushed to a slow reader
   for (let round = 0; round < 5; round++) await other.get('/readyz').until(/"ready":true/, round + 1)
   expect(drain.inFlight).toBe(1)
   client.socket.resume()
-  await expect.poll(() => client.received.length, { timeout: 20_000 }).toBeGreaterThan(size)
+  await expect.poll(() => client.received.length).toBeGreaterThan(size)
   await expect.poll(() => drain.inFlight).toBe(0)
 })
 

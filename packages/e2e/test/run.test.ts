@@ -47,8 +47,6 @@ async function start(only: string, prepare: (api: Api) => void = () => {}, ...mo
   return { api, result, output: () => output, end, kill: (signal) => void child.kill(signal) }
 }
 
-/** A long timeout, because other processes may keep the machine busy. */
-const patient = { timeout: 50_000 }
 const rollout = 'http, httpGet: rolling update, following its cluster without'
 
 describe('a case', () => {
@@ -130,7 +128,7 @@ describe('a case', () => {
 
   test('that is interrupted deletes its namespace', async () => {
     const { api, end, kill } = await start(rollout) // waits for a log line of the pods that never comes
-    await expect.poll(() => api.calls.filter((call) => call.endsWith('/log')).length, patient).toBeGreaterThan(0)
+    await expect.poll(() => api.calls.filter((call) => call.endsWith('/log')).length).toBeGreaterThan(0)
     expect(api.namespaces.size).toBe(1)
     kill('SIGINT')
     expect(await end).toEqual({ code: 130, output: 'SIGINT: cleaning up\n' })
@@ -277,12 +275,12 @@ describe('the objects of an earlier run', () => {
 
 test('a run labels its namespace, and changes its heartbeat while it is alive', async () => {
   const { api, kill, end } = await start(rollout)
-  await expect.poll(() => [...api.namespaces.keys()].some((name) => name.endsWith('-0')), patient).toBe(true)
+  await expect.poll(() => [...api.namespaces.keys()].some((name) => name.endsWith('-0'))).toBe(true)
   const [metadata] = api.namespaces.values()
   const { name = '', labels, annotations } = metadata ?? {}
   expect(name).toBe(`podrain-e2e-${labels?.['podrain-e2e/run']}-0`)
   const first = annotations?.['podrain-e2e/heartbeat']
-  await expect.poll(() => api.namespaces.get(name)?.annotations?.['podrain-e2e/heartbeat'], patient).not.toBe(first)
+  await expect.poll(() => api.namespaces.get(name)?.annotations?.['podrain-e2e/heartbeat']).not.toBe(first)
   kill('SIGHUP')
   expect(await end).toEqual({ code: 129, output: 'SIGHUP: cleaning up\n' })
   expect(api.namespaces.size).toBe(0)
@@ -290,14 +288,12 @@ test('a run labels its namespace, and changes its heartbeat while it is alive', 
 
 test('a second Ctrl-C does not stop the clean-up; a third one does', async () => {
   const { api, kill, end, output } = await start(rollout)
-  await expect.poll(() => api.calls.filter((call) => call.endsWith('/log')).length, patient).toBeGreaterThan(0)
+  await expect.poll(() => api.calls.filter((call) => call.endsWith('/log')).length).toBeGreaterThan(0)
   api.silent = /^DELETE /
   kill('SIGINT')
-  await expect.poll(output, patient).toContain('SIGINT: cleaning up')
+  await expect.poll(output).toContain('SIGINT: cleaning up')
   kill('SIGINT')
-  await expect
-    .poll(output, patient)
-    .toContain('still cleaning up; a third signal exits now and leaves the rest to the next run')
+  await expect.poll(output).toContain('still cleaning up; a third signal exits now and leaves the rest to the next run')
   kill('SIGINT')
   expect(await end).toMatchObject({ code: 130 })
 })

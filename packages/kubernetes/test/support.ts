@@ -1,3 +1,4 @@
+import { subscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
@@ -6,12 +7,47 @@ import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
 import { type Clock, Drain, type DrainOptions } from '@podrain/core'
 import { onTestFinished } from 'vitest'
-import { FakeClock, FakeProcess, Log, turns } from '../../core/test/support.js'
+import { FakeClock, FakeProcess, Log, turns as turnsOfLoop } from '../../core/test/support.js'
 import { type KubeConfigLike, type KubernetesOptions, kubernetes } from '../src/index.js'
 
-export { FakeClock, FakeProcess, Log, turns }
+export { FakeClock, FakeProcess, Log }
 
 const recordings = join(__dirname, 'recordings')
+
+/** The open sockets of the clients in this process. */
+const clients = new Set<Socket>()
+/** The API servers' ends of them, by the server's port and the client's. */
+const accepted = new Map<string, Socket>()
+/** The ports of the API servers. */
+const ports = new Set<number>()
+
+subscribe('net.client.socket', (message) => {
+  const { socket } = message as { socket: Socket }
+  clients.add(socket)
+  socket.on('close', () => clients.delete(socket))
+})
+
+/** Whether something is on its way between a client and an API server. */
+function isUnderWay(client: Socket): boolean {
+  if (client.connecting) return true
+  if (!ports.has(client.remotePort ?? 0)) return false
+  const server = accepted.get(`${client.remotePort} ${client.localPort}`)
+  return !server || server.bytesRead !== client.bytesWritten || client.bytesRead !== server.bytesWritten
+}
+
+/** The bytes that have arrived on open connections. */
+function arrived(): number {
+  return [...clients, ...accepted.values()].reduce((sum, { bytesRead }) => sum + bytesRead, 0)
+}
+
+/** Waits for several turns of the event loop, and until everything that was sent has arrived, which takes long on a busy machine. */
+export async function turns(count?: number): Promise<void> {
+  let before: number
+  do {
+    before = arrived()
+    await turnsOfLoop(count)
+  } while ([...clients].some(isUnderWay) || arrived() !== before)
+}
 
 /** The deleted pod of the recordings, and its Service. */
 export const recorded = { pod: 'web-77cc4c8ffd-lrhwk', namespace: 'default' } as const
@@ -97,7 +133,12 @@ export class ApiServer {
     this.server.keepAliveTimeout = 0
     this.server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
       this.sockets.add(socket)
-      socket.on('close', () => this.sockets.delete(socket))
+      const ends = `${this.#port} ${socket.remotePort}`
+      accepted.set(ends, socket)
+      socket.on('close', () => {
+        this.sockets.delete(socket)
+        accepted.delete(ends)
+      })
       socket.on('error', () => {})
     })
   }
@@ -107,6 +148,7 @@ export class ApiServer {
     api.server.listen(0, '127.0.0.1')
     await once(api.server, 'listening')
     api.#port = (api.server.address() as AddressInfo).port
+    ports.add(api.#port)
     for (const kind of ['pods', 'endpointslices'] as const) {
       for (const { ms } of api.lines[kind]) clock.after(ms, () => api.#send(kind, ms))
     }
@@ -114,6 +156,7 @@ export class ApiServer {
   }
 
   stop(): void {
+    ports.delete(this.#port)
     this.server.closeAllConnections()
     this.server.close()
   }
@@ -259,7 +302,7 @@ export interface Cluster {
   readonly drain: Drain
   readonly log: Log
   readonly stop: () => void
-  /** Lets time pass in steps, and lets data on sockets arrive at each step. */
+  /** Lets time pass in steps. After each step, what was sent on sockets arrives. */
   pass(ms: number): Promise<void>
   /** Lets time pass until the condition is true, because data on sockets takes real time. */
   until(so: () => boolean): Promise<void>
@@ -292,7 +335,7 @@ export async function cluster(
   return { api, clock, process, drain, log, stop, pass: (ms) => pass(clock, ms), until }
 }
 
-/** Lets time pass in steps. After each step, data on sockets gets some turns of the event loop to arrive. */
+/** Lets time pass in steps. After each step, what was sent on sockets arrives. */
 export async function pass(clock: FakeClock, ms: number, step = 100, turnsEach = 20): Promise<void> {
   for (let left = ms; left > 0; left -= step) {
     clock.advance(Math.min(step, left))

@@ -163,7 +163,7 @@ describe('with netns', () => {
       })
       await once(parent, 'close')
       if (leave === 'itself') expect(during).not.toEqual([])
-      await expect.poll(() => leftovers(parent.pid as number), { timeout: 20_000 }).toEqual([])
+      await expect.poll(() => leftovers(parent.pid as number)).toEqual([])
     },
   )
 

@@ -86,7 +86,7 @@ describe('a pod is a container', () => {
       detached: true,
     })
     await once(parent, 'close')
-    await expect.poll(() => processesWith(mark), { timeout: 20_000 }).toEqual([])
+    await expect.poll(() => processesWith(mark)).toEqual([])
   })
 
   test('in a network of its own, too', async ({ skip }) => {

@@ -56,7 +56,7 @@ describe.concurrent('a rolling update', () => {
       options({
         env: { BEHAVIOUR: 'exit-on-sigterm' },
         // Long beside the moment a busy machine takes to end the process, so that somebody still connects to it.
-        endpointLag: { min: 700, median: 800, max: 900 },
+        endpointLag: { min: 2500, median: 2600, max: 2700 },
         onEvent: (event) => live.push(event),
       }),
     )

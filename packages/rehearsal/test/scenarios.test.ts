@@ -260,7 +260,7 @@ describe.concurrent('the reason is found for an app that', () => {
     expect(diagnoses).toContainEqual({
       kind: 'killed',
       cause: 'reset',
-      why: expect.stringMatching(/^SIGKILL ended old-\d 2\.\d s after SIGTERM, \d+ ms after the request was sent\.$/),
+      why: expect.stringMatching(/^SIGKILL ended old-\d \d+\.\d s after SIGTERM, \d+ ms after the request was sent\.$/),
       fix: expect.stringContaining('Handle SIGTERM'),
     })
   })

@@ -23,9 +23,6 @@ export interface Score {
   readonly notAsked: readonly { readonly room: Room; readonly behaviour: Behaviour; readonly need: Need }[]
 }
 
-/** Milliseconds after the grace period in which a test must end. Otherwise the sentence counts as broken. */
-const patience = 20_000
-
 /**
  * Tests a server for every sentence whose needs it meets.
  * @param jobs The number of tests that run at the same time.
@@ -68,7 +65,7 @@ async function ask(behaviour: Behaviour, server: Server, look: FirstLook): Promi
 async function askOnce(behaviour: Behaviour, server: Server, look: FirstLook): Promise<Result> {
   const set = () => BlackStage.set(server, look, !behaviour.needs.includes('http1'))
   try {
-    await run(behaviour, set, server.terms.grace + patience)
+    await run(behaviour, set)
     return { outcome: 'kept' }
   } catch (error) {
     // That it did not start says nothing of its end.

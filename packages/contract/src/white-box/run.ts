@@ -4,9 +4,6 @@ import type { Terms } from '../stage.js'
 import { WhiteStage } from './stage.js'
 import type { Subject } from './subject.js'
 
-/** The time limit of a test, in milliseconds. */
-const patience = 25_000
-
 /**
  * Runs the test of a behaviour with a server in this process.
  * @param terms The times, unless the behaviour has its own.
@@ -19,5 +16,5 @@ export function runInside(
   terms: Partial<Terms> = {},
 ): Promise<void> {
   const options = { ...stage, terms: { ...terms, ...stage.terms } }
-  return run({ see }, () => WhiteStage.set(subject, options, !needs.includes('http1')), patience)
+  return run({ see }, () => WhiteStage.set(subject, options, !needs.includes('http1')))
 }

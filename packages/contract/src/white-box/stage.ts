@@ -9,8 +9,8 @@ import type { Address, Received } from '../wire.js'
 import { big, gate, type Held, routesOf, texts } from './routes.js'
 import type { Running, Subject } from './subject.js'
 
-/** Short times, so that a test takes less than a second. The grace period is so long that also on a busy machine only a hang reaches it. */
-export const quick: Terms = { grace: 10_000, settle: 200, keepAlive: 200 }
+/** Short times, so that a test takes less than a second. The grace period is so long that only a hang reaches it, also on a busy machine. */
+export const quick: Terms = { grace: 60_000, settle: 200, keepAlive: 200 }
 
 /** A server in this process, which serves the application of the contract. */
 export class WhiteStage<Has extends Running = Running> extends Stage {

@@ -169,7 +169,12 @@ export const fastify = room<OurNeed>('Fastify', ['fastify'], 'Register the plugi
 
   ...each<'idle' | false, OurNeed>(['idle', false], (forceCloseConnections) => [
     `closed by hand with forceCloseConnections: ${forceCloseConnections}, it does not wait for five hundred idle clients`,
-    ['plain', withParts(() => ({ options: { forceCloseConnections } })), ours(closesByHand)],
+    [
+      'plain',
+      // Longer than the time limit of a test.
+      withParts(() => ({ options: { forceCloseConnections, keepAliveTimeout: 600_000 } })),
+      ours(closesByHand),
+    ],
   ]),
 
   'requests on every address that listen({ host: "localhost" }) opens are counted and answered': [
@@ -249,10 +254,7 @@ async function answersHookHeld(stage: OurStage): Promise<void> {
 
 async function closesByHand(stage: OurStage): Promise<void> {
   const wires = await Promise.all(Array.from({ length: 500 }, () => stage.idleWire()))
-  const begun = performance.now()
   await appOf(stage).close()
-  // Less than the 72 s of Fastify's keepAliveTimeout.
-  assert(performance.now() - begun < stage.terms.grace)
   await Promise.all(wires.map((wire) => wire.gone()))
 }
 
