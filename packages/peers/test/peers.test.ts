@@ -84,7 +84,7 @@ describe('The page of the score', () => {
 })
 
 describe.concurrent('A result of a child process', () => {
-  const sentence = 'a client that comes after the signal is answered'
+  const sentence = 'after the signal, a request on a new connection is answered'
 
   test('is broken, with the reason, for a server that just closes', async () => {
     expect(await look(one('server.close() on node:http', sentence))).toEqual(broken('connect ECONNREFUSED'))
