@@ -13,9 +13,9 @@ const inFlight = 'a request in flight at the signal gets its complete response'
 
 describe.concurrent('A server', () => {
   test('that keeps every tested sentence has the full score and the exit code 0', async () => {
-    const { code, kept, of, sentences } = await holdTo('in flight at the signal', 'keeps', slow)
+    const { code, kept, of, sentences } = await holdTo('a request in flight', 'keeps', slow)
     const broken = sentences.filter(({ outcome }: { outcome: string }) => outcome !== 'kept')
-    expect({ code, broken, kept, of }).toEqual({ code: 0, broken: [], kept: 3, of: 3 })
+    expect({ code, broken, kept, of }).toEqual({ code: 0, broken: [], kept: 2, of: 2 })
   })
 
   test('that cuts a request in flight breaks a sentence, with what the client saw and the remedy', async () => {
