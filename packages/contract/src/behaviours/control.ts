@@ -105,7 +105,7 @@ export const control: Room = room('Control endpoints', [], remedies.probes, {
     },
   ],
 
-  '/readyz responds alike with a query, with a trailing slash, and to HEAD': [
+  '/readyz accepts a query, a trailing slash, and HEAD': [
     'inside',
     'endpoints',
     async (stage) => {

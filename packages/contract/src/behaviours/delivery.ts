@@ -33,7 +33,7 @@ export const delivery: Room = room('Complete responses', [], remedies.wait, {
     (stage) => delivers(stage, '/big', { connection: 'close' }),
   ],
 
-  'a client that reads nothing during the wait for load balancers then gets its large response in full': [
+  'a client that stops reading until the wait for load balancers is over gets its large response in full': [
     'http1',
     'big',
     async (stage) => {

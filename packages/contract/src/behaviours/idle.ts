@@ -12,7 +12,7 @@ export const idle: Room = room('Idle connections', ['http1', 'keepAlive'], remed
     assert.equal(wire.broken, undefined)
   },
 
-  'an idle connection is closed by a FIN, not by a reset': async (stage) => {
+  'an idle connection is closed with a FIN, not with a reset': async (stage) => {
     const wire = await stage.idleWire()
     await stage.terminate()
     await wire.gone()

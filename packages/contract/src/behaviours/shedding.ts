@@ -68,7 +68,7 @@ export const shedding: Room = room('The Connection: close header', ['http1', 'ke
   'during the drain, a response has “Connection: close” even if the application passes an array of headers to writeHead()':
     ['inside', says('/keep-list')],
 
-  'if its response headers left before the signal, a connection is closed or gets “Connection: close” with the next response':
+  'a connection whose response headers left before the signal is closed, or its next response has “Connection: close”':
     [
       'inside',
       async (stage) => {

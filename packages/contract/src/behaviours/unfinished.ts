@@ -73,7 +73,7 @@ export const unfinished: Room = room('Incomplete requests and handshakes', [], r
     },
   ],
 
-  'during the drain, an upload that expects 100 (Continue) gets it and is answered': [
+  'during the drain, an upload with “Expect: 100-continue” gets 100 (Continue) and is answered': [
     'http1',
     'slow',
     'upload',

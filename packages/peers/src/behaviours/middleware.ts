@@ -24,7 +24,7 @@ export const middleware = room<OurNeed>('The middleware', ['middleware'], 'Mount
     [mounted(mount), ours(drains)],
   ]),
 
-  'mounted behind “trust proxy”, the middleware starts no drain for a request through a proxy': [
+  'mounted behind “trust proxy”, the middleware does not start the drain for a request through a proxy': [
     mounted('behind “trust proxy”'),
     async (stage) => {
       const stranger = { ...user, 'x-forwarded-for': '203.0.113.7' }
