@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert'
 import type { Result } from '@podrain/contract'
 import { describe, expect, test } from 'vitest'
+import { rooms } from '../src/behaviours/index.js'
 import { look } from '../src/score/look.js'
 import { page } from '../src/score/page.js'
 import { type Case, casesOf, type Verdict } from '../src/score/verdict.js'
@@ -84,7 +85,7 @@ describe('The page of the score', () => {
 })
 
 describe.concurrent('A result of a child process', () => {
-  const sentence = 'a client that comes after the signal is answered'
+  const sentence = 'after the signal, a request on a new connection is answered'
 
   test('is broken, with the reason, for a server that just closes', async () => {
     expect(await look(one('server.close() on node:http', sentence))).toEqual(broken('connect ECONNREFUSED'))
@@ -99,6 +100,11 @@ describe.concurrent('A result of a child process', () => {
     const { outcome, why } = (await look(unknown)) as { outcome: string; why: string }
     expect([outcome, why]).toEqual(['broken', 'no row “podrain on node:http” with “flies”'])
   })
+})
+
+test('No two sentences are equal', () => {
+  const sentences = rooms.flatMap(({ behaviours }) => behaviours.map(({ name }) => name))
+  expect(sentences.filter((sentence, index) => sentences.indexOf(sentence) !== index)).toEqual([])
 })
 
 test('Every peer is tested for the same sentences as podrain on the same server', () => {

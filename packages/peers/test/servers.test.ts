@@ -4,7 +4,7 @@ import { page } from '../src/servers/page.js'
 import { strangers, versionOf } from '../src/servers/servers.js'
 
 /** One sentence that shows how a server ends. `contract:servers` tests all of them. */
-const sentence = 'a client that comes after the signal is answered'
+const sentence = 'after the signal, a request on a new connection is answered'
 
 describe.concurrent('Through the command line', () => {
   for (const stranger of strangers.filter(({ name }) =>

@@ -6,11 +6,11 @@ import { remedies } from './remedies.js'
 
 /** What the kubelet asks for, and what others get who ask for it. */
 export const control: Room = room('Control endpoints', [], remedies.probes, {
-  '/readyz says 200 until the signal and 503 from then on': ['slow', 'ready', saysThen('/readyz', 503)],
+  'the readiness probe gets 200 before the signal and 503 after it': ['slow', 'ready', saysThen('/readyz', 503)],
 
-  '/livez says 200 throughout: a pod that drains must not be killed for it': ['slow', 'live', saysThen('/livez', 200)],
+  'the liveness probe gets 200 before the signal and after it': ['slow', 'live', saysThen('/livez', 200)],
 
-  '/prestop takes the pod out of service at once, and is answered after the last request': [
+  'the preStop hook makes the pod unready, and completes after the last request in flight': [
     'slow',
     'ready',
     'hook',
@@ -30,7 +30,7 @@ export const control: Room = room('Control endpoints', [], remedies.probes, {
     },
   ],
 
-  '/prestop closes nothing: a client that comes after it is answered': [
+  'after the preStop hook, a request on a new connection is answered': [
     'hook',
     { remedy: remedies.hook },
     async (stage) => {
@@ -40,7 +40,7 @@ export const control: Room = room('Control endpoints', [], remedies.probes, {
     },
   ],
 
-  'a signal while /prestop waits ends it: the hook is answered, and so is the request': [
+  'a preStop hook that is running at the signal completes, and the request in flight is answered': [
     // The signal then says that the grace period is over: two seconds are left, and a request of a second process takes longer.
     'inside',
     'ready',
@@ -57,7 +57,7 @@ export const control: Room = room('Control endpoints', [], remedies.probes, {
     },
   ],
 
-  'a caller of /prestop that hangs up changes nothing': [
+  'if the connection of the preStop hook breaks, the pod stays unready and answers requests': [
     'http1',
     'slow',
     'ready',
@@ -76,7 +76,7 @@ export const control: Room = room('Control endpoints', [], remedies.probes, {
     },
   ],
 
-  '/drainz says what is waited for': [
+  '/drainz shows the number of requests in flight and the oldest of them': [
     'inside',
     'endpoints',
     inside(async (stage) => {
@@ -92,7 +92,7 @@ export const control: Room = room('Control endpoints', [], remedies.probes, {
     }),
   ],
 
-  '/drainz names a request as its client did, whatever the application makes of its URL': [
+  '/drainz shows the path that the client requested, even if the application rewrites the URL': [
     'inside',
     'endpoints',
     async (stage) => {
@@ -105,7 +105,7 @@ export const control: Room = room('Control endpoints', [], remedies.probes, {
     },
   ],
 
-  'a query, a slash at the end and HEAD make no difference': [
+  '/readyz accepts a query, a trailing slash, and HEAD': [
     'inside',
     'endpoints',
     async (stage) => {
@@ -118,7 +118,7 @@ export const control: Room = room('Control endpoints', [], remedies.probes, {
     },
   ],
 
-  'only GET drains': [
+  'HEAD, POST and OPTIONS requests to the preStop path do not start the drain': [
     'ready',
     'hook',
     { remedy: remedies.strangers },
@@ -129,7 +129,7 @@ export const control: Room = room('Control endpoints', [], remedies.probes, {
     },
   ],
 
-  'a stranger who comes through a proxy gets of /prestop what any unknown path gets': [
+  'a request to /prestop through a proxy gets the 404 of an unknown path': [
     'inside',
     'endpoints',
     { remedy: remedies.strangers },
@@ -145,7 +145,7 @@ export const control: Room = room('Control endpoints', [], remedies.probes, {
     },
   ],
 
-  'a page in a browser cannot drain': [
+  'a browser’s request to the preStop path does not start the drain': [
     'ready',
     'hook',
     { remedy: remedies.strangers },
@@ -165,7 +165,7 @@ export const control: Room = room('Control endpoints', [], remedies.probes, {
     },
   ],
 
-  'a kubelet and a scraper that go on asking do not hold the end': [
+  'probes and scrapes that continue during the drain do not delay the exit': [
     'ready',
     'live',
     async (stage) => {
@@ -183,7 +183,7 @@ export const control: Room = room('Control endpoints', [], remedies.probes, {
     },
   ],
 
-  'they answer over both protocols where the server speaks both': [
+  'the control endpoints respond over both HTTP/1.1 and HTTP/2': [
     'inside',
     'http1',
     'http2',

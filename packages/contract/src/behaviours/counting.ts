@@ -8,57 +8,57 @@ import { remedies } from './remedies.js'
 
 /** The count of requests in flight returns to 0 however a request ends, before the signal and during the drain. */
 export const counting: Room = room('The count of requests in flight', ['inside', 'inFlight'], remedies.counting, {
-  'is 1 while a request waits, and 0 when its answer is there': inside(async (stage) => {
+  'a request counts as in flight until its response has arrived': inside(async (stage) => {
     const letGo = await stage.hold()
     assert.equal(stage.inFlight, 1)
     await letGo()
     await stage.noneInFlight()
   }),
 
-  ...leavesNone('an answer', [], (stage) => stage.ask('/')),
-  ...leavesNone('an answer to HEAD', [], (stage) => stage.ask('/', { method: 'HEAD' })),
+  ...leavesNone('a response', [], (stage) => stage.ask('/')),
+  ...leavesNone('a response to HEAD', [], (stage) => stage.ask('/', { method: 'HEAD' })),
   ...leavesNone('a 204', [], (stage) => stage.ask('/nothing')),
   ...leavesNone('a 404', [], (stage) => stage.ask('/nowhere')),
   ...leavesNone('a handler that throws', [], (stage) => stage.ask('/throws')),
-  ...leavesNone('a handler that rejects', [], (stage) => stage.ask('/rejects')),
-  ...leavesNone('a stream', [], (stage) => stage.ask('/parts')),
+  ...leavesNone('a handler whose promise rejects', [], (stage) => stage.ask('/rejects')),
+  ...leavesNone('a streamed response', [], (stage) => stage.ask('/parts')),
   ...leavesNone('an upload', [], (stage) => stage.ask('/upload', { method: 'POST', body: 'body' })),
   ...leavesNone('a response that its handler destroys', [], (stage) => stage.ask('/destroys').catch(() => 'destroyed')),
-  ...leavesNone('a client that hangs up before the answer', [], hangUp('/silent')),
-  ...leavesNone('a client that hangs up, and a handler that answers then', [], async (stage) => {
+  ...leavesNone('a client that disconnects before the response', [], hangUp('/silent')),
+  ...leavesNone('a handler that responds after its client has disconnected', [], async (stage) => {
     await hangUp('/late')(stage)
     stage.release()
   }),
-  ...leavesNone('a client that hangs up in the middle of an event stream', [], hangUp('/endless')),
-  ...leavesNone('a URL that cannot be decoded', ['http1'], (stage) =>
+  ...leavesNone('a client that disconnects during an event stream', [], hangUp('/endless')),
+  ...leavesNone('a request with a URL that cannot be decoded', ['http1'], (stage) =>
     lone(stage, 'GET /%zz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n'),
   ),
   ...leavesNone('a request without Host', ['http1'], (stage) =>
     lone(stage, 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n'),
   ),
-  ...leavesNone('what is no HTTP', ['http1'], (stage) => lone(stage, 'NONSENSE\r\n\r\n')),
-  ...leavesNone('a header that is too long', ['http1'], (stage) =>
+  ...leavesNone('bytes that are not HTTP', ['http1'], (stage) => lone(stage, 'NONSENSE\r\n\r\n')),
+  ...leavesNone('a request with a header that is too long', ['http1'], (stage) =>
     lone(stage, `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`),
   ),
-  ...leavesNone('an expectation that nobody can meet', ['http1'], (stage) =>
+  ...leavesNone('a request with an unknown expectation', ['http1'], (stage) =>
     lone(stage, 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nExpect: the-moon\r\n\r\n'),
   ),
-  ...leavesNone('an upload after “100 Continue”', ['http1'], async (stage) => {
+  ...leavesNone('an upload after 100 (Continue)', ['http1'], async (stage) => {
     const wire = (await stage.wire()).post('/upload', 4, '', 'Expect: 100-continue')
     await wire.until(/100 Continue/)
     await wire.send('body').until(/4 bytes$/)
   }),
-  ...leavesNone('an upload that is broken off', ['http1'], async (stage) => {
+  ...leavesNone('an upload that its client aborts', ['http1'], async (stage) => {
     const wire = (await stage.wire()).post('/upload', 99, 'half')
     await stage.arrived
     wire.abort()
   }),
-  ...leavesNone('a client that hangs up when its upload has been read', ['http1'], async (stage) => {
+  ...leavesNone('a client that disconnects after its upload', ['http1'], async (stage) => {
     const wire = (await stage.wire()).post('/deaf', 4, 'body')
     await stage.arrived
     wire.abort()
   }),
-  ...leavesNone('a client that hangs up with pipelined requests waiting', ['http1'], async (stage) => {
+  ...leavesNone('a client that disconnects while pipelined requests wait', ['http1'], async (stage) => {
     const wire = (await stage.wire()).get('/silent', '/', '/later', '/')
     await stage.arrived
     wire.abort()
@@ -75,7 +75,7 @@ export const counting: Room = room('The count of requests in flight', ['inside',
     stream.close()
     await once(stream, 'close')
   }),
-  ...leavesNone('an HTTP/2 session that breaks with streams open', ['http2'], async (stage) => {
+  ...leavesNone('an HTTP/2 connection that breaks with open streams', ['http2'], async (stage) => {
     const session = await stage.session()
     const streams = ['/silent', '/endless', '/silent'].map((path) => session.request({ ':path': path }))
     for (const stream of streams) stream.on('error', () => {})
@@ -91,7 +91,7 @@ function leavesNone(
   act: (stage: WhiteStage) => Promise<unknown>,
 ): Record<string, [...Need[], See]> {
   return {
-    [`is 0 after ${what}`]: [
+    [`no request counts as in flight after ${what}`]: [
       ...needs,
       inside(async (stage) => {
         await act(stage)
@@ -99,7 +99,7 @@ function leavesNone(
         await stage.endsClean()
       }),
     ],
-    [`is 0 after ${what} while it drains`]: [
+    [`during the drain, no request counts as in flight after ${what}`]: [
       'hook',
       'ready',
       ...needs,

@@ -9,18 +9,15 @@ import { remedies } from './remedies.js'
 const pace = 256 * 1024
 
 /** Responses arrive complete, to the last byte. */
-export const delivery: Room = room('Responses', [], remedies.wait, {
-  '20 MB sent at once reach a slow reader whole when the end begins in the middle of it': [
-    'big',
-    (stage) => delivers(stage, '/big'),
-  ],
+export const delivery: Room = room('Complete responses', [], remedies.wait, {
+  'a large response in flight at the signal reaches a slow client in full': ['big', (stage) => delivers(stage, '/big')],
 
-  '20 MB sent as a stream reach a slow reader whole when the end begins in the middle of it': [
+  'a large streamed response in flight at the signal reaches a slow client in full': [
     'inside',
     (stage) => delivers(stage, '/piped'),
   ],
 
-  '20 MB that are asked for when the end has begun reach a slow reader whole': [
+  'a large response that is requested after the signal reaches a slow client in full': [
     'big',
     async (stage) => {
       const end = stage.terminate()
@@ -30,13 +27,13 @@ export const delivery: Room = room('Responses', [], remedies.wait, {
     },
   ],
 
-  '20 MB after “Connection: close” reach a slow reader whole': [
+  'a large response to a request with “Connection: close” reaches a slow client in full': [
     'http1',
     'big',
     (stage) => delivers(stage, '/big', { connection: 'close' }),
   ],
 
-  'a reader that pauses until the settling is over gets its 20 MB': [
+  'a client that stops reading until the wait for load balancers is over gets its large response in full': [
     'http1',
     'big',
     async (stage) => {
@@ -53,7 +50,7 @@ export const delivery: Room = room('Responses', [], remedies.wait, {
     },
   ],
 
-  'a response that was written before the signal, and that its client reads when the process has ended, is whole': [
+  'a response that was written before the signal can be read in full after the exit': [
     'http1',
     'keepAlive',
     async (stage) => {
@@ -70,7 +67,7 @@ export const delivery: Room = room('Responses', [], remedies.wait, {
     },
   ],
 
-  'the tail of a response that was begun before the signal is not cut': [
+  'a streamed response in flight at the signal arrives in full': [
     'stream',
     async (stage) => {
       const answer = stage.answers('/begun')
@@ -82,7 +79,7 @@ export const delivery: Room = room('Responses', [], remedies.wait, {
     },
   ],
 
-  'the last chunk is there, terminator included': [
+  'a chunked response in flight at the signal arrives with its last chunk': [
     'http1',
     'stream',
     async (stage) => {
@@ -96,7 +93,7 @@ export const delivery: Room = room('Responses', [], remedies.wait, {
     },
   ],
 
-  'trailers survive, as gRPC needs them': [
+  'a response in flight at the signal arrives with its trailer fields': [
     'inside',
     async (stage) => {
       const answer = stage.ask('/trailers', { headers: { te: 'trailers' } })
@@ -108,7 +105,7 @@ export const delivery: Room = room('Responses', [], remedies.wait, {
     },
   ],
 
-  'HEAD, 204 and 304 are answered in full while draining': [
+  'during the drain, responses without content (to HEAD, 204 and 304) arrive in full': [
     'inside',
     async (stage) => {
       const letGo = await stage.hold()

@@ -9,7 +9,7 @@ import { isCutAtDeadline } from './serving.js'
 
 /** What is peculiar to HTTP/2. */
 export const http2: Room = room('HTTP/2', ['http2'], remedies.goaway, {
-  'no GOAWAY comes before the signal, and one comes after it, without an error': async (stage) => {
+  'GOAWAY with NO_ERROR is sent after the signal and not before': async (stage) => {
     const session = await stage.session()
     const codes: number[] = []
     session.on('goaway', (code) => codes.push(code))
@@ -25,11 +25,11 @@ export const http2: Room = room('HTTP/2', ['http2'], remedies.goaway, {
     )
   },
 
-  'streams that are open at GOAWAY finish': ['slow', 'stream', goesAwayFrom('/held', '/begun')],
+  'streams that are open at GOAWAY get their complete responses': ['slow', 'stream', goesAwayFrom('/held', '/begun')],
 
-  'GOAWAY comes while streams are open, not only when they have ended': ['slow', goesAwayFrom('/held')],
+  'GOAWAY is sent while streams are open, not after they have closed': ['slow', goesAwayFrom('/held')],
 
-  'a stream that crosses GOAWAY is refused as unprocessed, and sent again it is answered': [
+  'a request that GOAWAY leaves unprocessed is answered when the client retries it on a new connection': [
     'slow',
     async (stage) => {
       const session = await stage.session()
@@ -48,7 +48,7 @@ export const http2: Room = room('HTTP/2', ['http2'], remedies.goaway, {
     },
   ],
 
-  'a session without streams does not hold the end, and hears the reason': async (stage) => {
+  'an HTTP/2 connection without streams gets GOAWAY and does not delay the exit': async (stage) => {
     const session = await stage.session()
     const closed = once(session, 'close')
     const goaway = once(session, 'goaway')
@@ -56,7 +56,7 @@ export const http2: Room = room('HTTP/2', ['http2'], remedies.goaway, {
     await Promise.all([closed, goaway])
   },
 
-  'twenty sessions with five streams each are all answered': [
+  'a hundred streams in flight at the signal, on twenty HTTP/2 connections, are all answered': [
     'slow',
     { remedy: remedies.wait },
     async (stage) => {
@@ -72,7 +72,7 @@ export const http2: Room = room('HTTP/2', ['http2'], remedies.goaway, {
     },
   ],
 
-  'a new session that is opened while it drains is served': [
+  'during the drain, new HTTP/2 connections are served': [
     'slow',
     { remedy: remedies.accept },
     async (stage) => {
@@ -85,7 +85,7 @@ export const http2: Room = room('HTTP/2', ['http2'], remedies.goaway, {
     },
   ],
 
-  'no response carries a Connection header': [
+  'during the drain, no HTTP/2 response has a Connection header': [
     'slow',
     async (stage) => {
       const letGo = await stage.hold()
@@ -97,7 +97,7 @@ export const http2: Room = room('HTTP/2', ['http2'], remedies.goaway, {
     },
   ],
 
-  'what is pushed is sent to its end, also when the response that it belongs to has ended before': [
+  'a pushed response arrives in full even if it outlasts the response that it belongs to': [
     'inside',
     async (stage) => {
       const session = await stage.session()
@@ -119,7 +119,7 @@ export const http2: Room = room('HTTP/2', ['http2'], remedies.goaway, {
     },
   ],
 
-  'a stream that never ends is cut at the deadline, and the exit code is not 0': [
+  'an HTTP/2 stream that never ends is cut at the deadline and not before, and the exit code is not 0': [
     'slow',
     { remedy: remedies.deadline, terms: { grace: 2000 } },
     isCutAtDeadline('/silent'),

@@ -4,22 +4,22 @@ import { within } from '../within.js'
 import { remedies } from './remedies.js'
 
 /** Idle keep-alive connections, which clients expect to be open for their next request. */
-export const idle: Room = room('Idle keep-alive connections', ['http1', 'keepAlive'], remedies.idle, {
-  'one is let go, and the end does not take its keep-alive time': async (stage) => {
+export const idle: Room = room('Idle connections', ['http1', 'keepAlive'], remedies.idle, {
+  'an idle connection does not delay the exit': async (stage) => {
     const wire = await stage.idleWire()
     await stage.endsClean()
     await wire.gone()
     assert.equal(wire.broken, undefined)
   },
 
-  'one hears an orderly good-bye, not a reset': async (stage) => {
+  'an idle connection is closed with a FIN, not with a reset': async (stage) => {
     const wire = await stage.idleWire()
     await stage.terminate()
     await wire.gone()
     assert.deepEqual([wire.ended, wire.broken], [true, undefined])
   },
 
-  'a request on one that comes within the promised time is answered': async (stage) => {
+  'after the signal, a request on an idle connection within its keep-alive timeout is answered': async (stage) => {
     const wire = await stage.idleWire()
     const end = stage.terminate()
     await new Promise((resolve) => setTimeout(resolve, stage.terms.keepAlive / 2))
@@ -27,7 +27,7 @@ export const idle: Room = room('Idle keep-alive connections', ['http1', 'keepAli
     assert.equal(await end, 0)
   },
 
-  'a request that crosses the good-bye sees the connection end, never a reset': async (stage) => {
+  'a request that the client sends as the server closes an idle connection gets no reset': async (stage) => {
     const wire = await stage.idleWire()
     wire.socket.on('end', () => {
       // The connection is half closed. The client writes as if it had sent its request just before the FIN arrived.
@@ -38,19 +38,20 @@ export const idle: Room = room('Idle keep-alive connections', ['http1', 'keepAli
     assert.notEqual(wire.broken, 'ECONNRESET')
   },
 
-  'a request that crosses the good-bye is not begun, and not waited for': [
-    'inside',
-    inside(async (stage) => {
-      const wire = await stage.idleWire()
-      wire.socket.allowHalfOpen = true
-      wire.socket.on('end', () => wire.post('/upload', 4, 'body'))
-      await stage.endsClean()
-      assert.equal(stage.seen('/upload'), 0, 'begun')
-      wire.abort()
-    }),
-  ],
+  'a request that the client sends as the server closes an idle connection is not processed and does not delay the exit':
+    [
+      'inside',
+      inside(async (stage) => {
+        const wire = await stage.idleWire()
+        wire.socket.allowHalfOpen = true
+        wire.socket.on('end', () => wire.post('/upload', 4, 'body'))
+        await stage.endsClean()
+        assert.equal(stage.seen('/upload'), 0, 'begun')
+        wire.abort()
+      }),
+    ],
 
-  'five hundred do not hold the end': [
+  'five hundred idle connections do not delay the exit': [
     'plain',
     async (stage) => {
       const all = Promise.all(Array.from({ length: 500 }, () => stage.idleWire()))

@@ -7,17 +7,20 @@ import { remedies } from './remedies.js'
 const { accept, deadline, exit, wait } = remedies
 
 /** Clients that connect after the signal are answered. */
-export const serving: Room = room('While load balancers still send', [], accept, {
-  'with no connection at all, the server ends at once, and clean': [{ remedy: exit }, (stage) => stage.endsClean()],
+export const serving: Room = room('Requests and exit', [], accept, {
+  'a server without connections exits with 0 well before the grace period ends': [
+    { remedy: exit },
+    (stage) => stage.endsClean(),
+  ],
 
-  'a client that comes after the signal is answered': async (stage) => {
+  'after the signal, a request on a new connection is answered': async (stage) => {
     const end = stage.terminate()
     await stage.heard
     await stage.answers('/')
     await end
   },
 
-  'a request that is sent in the moment of the signal, on a connection that is kept, is answered': [
+  'a request on an idle connection, sent at the moment of the signal, is answered': [
     'http1',
     'keepAlive',
     async (stage) => {
@@ -29,9 +32,7 @@ export const serving: Room = room('While load balancers still send', [], accept,
     },
   ],
 
-  'twenty clients that come one after the other, for as long as the settling takes, are all answered': async (
-    stage,
-  ) => {
+  'twenty requests on new connections during the wait for load balancers are all answered': async (stage) => {
     void stage.terminate()
     const { settle } = stage.terms
     // The clients stop after that time, also if their handshakes are slow, because a server may then close its listener.
@@ -43,7 +44,7 @@ export const serving: Room = room('While load balancers still send', [], accept,
     await stage.endsClean()
   },
 
-  'a request in flight at the signal is answered whole': [
+  'a request in flight at the signal gets its complete response': [
     'slow',
     { remedy: wait },
     async (stage) => {
@@ -54,9 +55,13 @@ export const serving: Room = room('While load balancers still send', [], accept,
     },
   ],
 
-  'a request that outlasts the settling is waited for': ['slow', { remedy: wait }, outlastsSettling],
+  'a request in flight that outlasts the wait for load balancers gets its complete response': [
+    'slow',
+    { remedy: wait },
+    outlastsSettling,
+  ],
 
-  'when the last request is answered it is over, long before the grace period is': [
+  'after the last response, the server exits with 0 well before the grace period ends': [
     'slow',
     { remedy: exit },
     async (stage) => {
@@ -67,13 +72,13 @@ export const serving: Room = room('While load balancers still send', [], accept,
     },
   ],
 
-  'a request that never ends is cut at the deadline, not before it, and the exit code is not 0': [
+  'a request that never ends is cut at the deadline and not before, and the exit code is not 0': [
     'slow',
     { remedy: deadline, terms: { grace: 2000 } },
     isCutAtDeadline('/silent'),
   ],
 
-  'a request that never ends does not keep the process until it is killed': [
+  'a request that never ends does not keep the process running until SIGKILL': [
     'slow',
     { remedy: deadline, terms: { grace: 2000 } },
     async (stage) => {
@@ -84,7 +89,7 @@ export const serving: Room = room('While load balancers still send', [], accept,
     },
   ],
 
-  'a client that hangs up does not hold the end': [
+  'a request whose client disconnects does not delay the exit': [
     'slow',
     { remedy: wait },
     async (stage) => {
@@ -97,7 +102,7 @@ export const serving: Room = room('While load balancers still send', [], accept,
     },
   ],
 
-  'a handler whose client has gone is waited for, as it still uses what is closed at the end': [
+  'the server waits for a handler whose client has disconnected': [
     'inside',
     'inFlight',
     'handlers',
@@ -116,7 +121,7 @@ export const serving: Room = room('While load balancers still send', [], accept,
     }),
   ],
 
-  'told to end twice, it ends once': [
+  'a server that gets the signal twice answers the request in flight and exits with 0': [
     'slow',
     { remedy: exit },
     async (stage) => {
@@ -127,7 +132,7 @@ export const serving: Room = room('While load balancers still send', [], accept,
     },
   ],
 
-  'when it has ended, new connections are refused': [
+  'after the exit, new connections are refused': [
     { remedy: exit },
     async (stage) => {
       await stage.terminate()
@@ -135,7 +140,7 @@ export const serving: Room = room('While load balancers still send', [], accept,
     },
   ],
 
-  'a server that the application closes while load balancers still send is no clean end: the exit code is not 0': [
+  'the exit code is not 0 if the application closes the server during the wait for load balancers': [
     'inside',
     'inFlight',
     inside(async (stage) => {
@@ -147,7 +152,7 @@ export const serving: Room = room('While load balancers still send', [], accept,
     }),
   ],
 
-  'a server that never listened ends, and clean': ['inside', { listening: false }, (stage) => stage.endsClean()],
+  'a server that never listened exits with 0': ['inside', { listening: false }, (stage) => stage.endsClean()],
 })
 
 /** Checks that a request in flight at the signal is answered if it takes longer than load balancers need to stop sending. */

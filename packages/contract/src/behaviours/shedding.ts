@@ -7,12 +7,12 @@ import { type Received, Wire } from '../wire.js'
 import { remedies } from './remedies.js'
 
 /** Clients are told to leave their connections, and lose no request. */
-export const shedding: Room = room('Leading clients away', ['http1', 'keepAlive'], remedies.shed, {
-  'no response says “Connection: close” before the signal': async (stage) => {
+export const shedding: Room = room('The Connection: close header', ['http1', 'keepAlive'], remedies.shed, {
+  'before the signal, a response has no “Connection: close”': async (stage) => {
     assert.notEqual((await stage.ask('/')).headers.connection?.toLowerCase(), 'close')
   },
 
-  'a response in flight at the signal says “Connection: close”': [
+  'a response in flight at the signal has “Connection: close”': [
     'slow',
     async (stage) => {
       const answered = await stage.holding()
@@ -23,7 +23,7 @@ export const shedding: Room = room('Leading clients away', ['http1', 'keepAlive'
     },
   ],
 
-  'after a response in flight at the signal the connection ends': [
+  'the server closes the connection after a response that was in flight at the signal': [
     'slow',
     async (stage) => {
       const wire = (await stage.wire()).get('/held')
@@ -38,15 +38,18 @@ export const shedding: Room = room('Leading clients away', ['http1', 'keepAlive'
     },
   ],
 
-  'a response that a handler gives at once says it': ['slow', says('/')],
-  'a response that a handler gives later says it': ['inside', says('/later')],
-  'a 204 says it': ['inside', says('/nothing')],
-  'a 304 says it': ['inside', says('/same')],
-  'a 404 says it': ['slow', 'unknown', says('/nowhere')],
-  'a 500 says it': ['inside', says('/throws')],
-  'an answer to HEAD says it': ['slow', says('/', 'HEAD')],
+  'during the drain, a response that the handler sends immediately has “Connection: close”': ['slow', says('/')],
+  'during the drain, a response that the handler sends asynchronously has “Connection: close”': [
+    'inside',
+    says('/later'),
+  ],
+  'during the drain, a 204 has “Connection: close”': ['inside', says('/nothing')],
+  'during the drain, a 304 has “Connection: close”': ['inside', says('/same')],
+  'during the drain, a 404 has “Connection: close”': ['slow', 'unknown', says('/nowhere')],
+  'during the drain, a 500 has “Connection: close”': ['inside', says('/throws')],
+  'during the drain, a response to HEAD has “Connection: close”': ['slow', says('/', 'HEAD')],
 
-  'after it the server ends the connection': [
+  'during the drain, the server closes the connection after a response': [
     'slow',
     whileDraining(async (stage) => {
       const wire = (await stage.wire()).get('/')
@@ -56,34 +59,37 @@ export const shedding: Room = room('Leading clients away', ['http1', 'keepAlive'
     }),
   ],
 
-  'a response with “Connection: keep-alive” of the application’s own says it': ['inside', says('/keep')],
-  'a response whose head the application writes at once, with “Connection: keep-alive”, says it': [
+  'during the drain, a response has “Connection: close” even if the application sets “Connection: keep-alive”': [
     'inside',
-    says('/keep-head'),
+    says('/keep'),
   ],
-  'a response with a list of headers of the application’s own says it': ['inside', says('/keep-list')],
+  'during the drain, a response has “Connection: close” even if the application passes “Connection: keep-alive” to writeHead()':
+    ['inside', says('/keep-head')],
+  'during the drain, a response has “Connection: close” even if the application passes an array of headers to writeHead()':
+    ['inside', says('/keep-list')],
 
-  'a kept connection whose header had left before the signal is ended, or told with the next response': [
-    'inside',
-    async (stage) => {
-      const wire = (await stage.wire()).get('/begun')
-      await wire.begun()
-      const holding = stage.ask('/silent').catch(() => 'cut')
-      void stage.terminate()
-      await settled(stage)
-      stage.release()
-      await wire.answers()
-      await settled(stage)
-      if (!wire.ended) {
-        const [, next] = await wire.get('/').answers(2)
-        saysClose(next as Received)
-      }
-      stage.hangUp()
-      await holding
-    },
-  ],
+  'a connection whose response headers left before the signal is closed, or its next response has “Connection: close”':
+    [
+      'inside',
+      async (stage) => {
+        const wire = (await stage.wire()).get('/begun')
+        await wire.begun()
+        const holding = stage.ask('/silent').catch(() => 'cut')
+        void stage.terminate()
+        await settled(stage)
+        stage.release()
+        await wire.answers()
+        await settled(stage)
+        if (!wire.ended) {
+          const [, next] = await wire.get('/').answers(2)
+          saysClose(next as Received)
+        }
+        stage.hangUp()
+        await holding
+      },
+    ],
 
-  'a client of HTTP/1.0 is answered': [
+  'during the drain, an HTTP/1.0 request is answered': [
     'slow',
     { remedy: remedies.accept },
     whileDraining(async (stage) => {
@@ -97,7 +103,7 @@ export const shedding: Room = room('Leading clients away', ['http1', 'keepAlive'
 
 /** Pipelined requests, which a client sends before it has the earlier responses. */
 export const pipelining: Room = room('Pipelined requests', ['http1', 'keepAlive'], remedies.pipelined, {
-  'are all answered, in their order, before the signal': [
+  'before the signal, pipelined requests are all answered in order': [
     'unknown',
     async (stage) => {
       const wire = (await stage.wire()).get('/', '/later', '/nowhere', '/')
@@ -109,7 +115,7 @@ export const pipelining: Room = room('Pipelined requests', ['http1', 'keepAlive'
     },
   ],
 
-  'that are waiting at the signal are all answered, none twice': [
+  'pipelined requests in flight at the signal are each answered exactly once': [
     'slow',
     async (stage) => {
       const wire = (await stage.wire()).get('/held', '/later', '/')
@@ -123,10 +129,16 @@ export const pipelining: Room = room('Pipelined requests', ['http1', 'keepAlive'
     },
   ],
 
-  'that come while it drains are all answered, though handlers answer at once': ['slow', answersAll('/')],
-  'that come while it drains are all answered, though handlers take their time': ['inside', answersAll('/later')],
+  'during the drain, pipelined requests are all answered if the handlers respond immediately': [
+    'slow',
+    answersAll('/'),
+  ],
+  'during the drain, pipelined requests are all answered if the handlers respond asynchronously': [
+    'inside',
+    answersAll('/later'),
+  ],
 
-  'behind a response that has said “Connection: close” are not begun, nor waited for': [
+  'pipelined requests after a response with “Connection: close” are not processed and do not delay the exit': [
     'inside',
     inside(async (stage) => {
       const letGo = await stage.hold()
@@ -149,7 +161,7 @@ export const pipelining: Room = room('Pipelined requests', ['http1', 'keepAlive'
     }),
   ],
 
-  'behind an upload are answered while it drains': [
+  'during the drain, a request that is pipelined after an upload is answered': [
     'slow',
     'upload',
     whileDraining(async (stage) => {
@@ -218,6 +230,6 @@ async function listening({ address }: Stage): Promise<void> {
     wire.abort()
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw error
-    throw new Unaskable('the listener is closed by then, which “While load balancers still send” is about')
+    throw new Unaskable('the listener is closed by then, which “Requests and exit” is about')
   }
 }

@@ -10,39 +10,46 @@ const { goesOn } = remedies
 const halfHeader = 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half: '
 
 /** Incomplete requests must not keep the process open. A request that its client still sends must not be cut. */
-export const unfinished: Room = room('Connections without a whole request', [], remedies.unfinished, {
-  'one that never sent a byte does not hold the end': leaves((stage) => stage.bareWire(), ''),
-  'one that never begins its TLS handshake does not hold the end, whoever else connects beside it and leaves': [
-    'tls',
-    async (stage) => {
-      await stage.bareWire()
-      await stage.received
-      const checks = setInterval(() => {
-        void stage.bareWire().then(
-          (check) => check.abort(),
-          () => {}, // nobody listens any more
-        )
-      }, stage.terms.settle / 10)
-      try {
-        await stage.endsClean()
-      } finally {
-        clearInterval(checks)
-      }
-    },
+export const unfinished: Room = room('Incomplete requests and handshakes', [], remedies.unfinished, {
+  'a connection that never sent a byte does not delay the exit': leaves((stage) => stage.bareWire(), ''),
+  'a connection that never begins its TLS handshake does not delay the exit, even if other connections open and close':
+    [
+      'tls',
+      async (stage) => {
+        await stage.bareWire()
+        await stage.received
+        const checks = setInterval(() => {
+          void stage.bareWire().then(
+            (check) => check.abort(),
+            () => {}, // nobody listens any more
+          )
+        }, stage.terms.settle / 10)
+        try {
+          await stage.endsClean()
+        } finally {
+          clearInterval(checks)
+        }
+      },
+    ],
+  'a connection that sent half a request line does not delay the exit': [
+    'http1',
+    leaves((stage) => stage.wire(), 'GET /'),
   ],
-  'one that sent half a request line does not hold the end': ['http1', leaves((stage) => stage.wire(), 'GET /')],
-  'one that sent a request line alone does not hold the end': [
+  'a connection that sent only a request line does not delay the exit': [
     'http1',
     leaves((stage) => stage.wire(), 'GET / HTTP/1.1\r\n'),
   ],
-  'one that sent half a header does not hold the end': ['http1', leaves((stage) => stage.wire(), halfHeader)],
-  'one that sent half a header after a whole request does not hold the end': [
+  'a connection that sent half a header section does not delay the exit': [
+    'http1',
+    leaves((stage) => stage.wire(), halfHeader),
+  ],
+  'a connection that sent half a header section after a complete request does not delay the exit': [
     'http1',
     'keepAlive',
     leaves((stage) => stage.idleWire(), halfHeader),
   ],
 
-  'a request whose head was half sent at the signal, and is sent on, is answered': [
+  'a request whose header section is incomplete at the signal is answered when the client completes it': [
     'http1',
     { remedy: goesOn },
     async (stage) => {
@@ -56,7 +63,7 @@ export const unfinished: Room = room('Connections without a whole request', [], 
     },
   ],
 
-  'an upload that stops in the middle does not hold the end': [
+  'an upload that stalls does not delay the exit': [
     'http1',
     'upload',
     async (stage) => {
@@ -66,7 +73,7 @@ export const unfinished: Room = room('Connections without a whole request', [], 
     },
   ],
 
-  'an upload that waits for “100 Continue” gets it while draining, and is answered': [
+  'during the drain, an upload with “Expect: 100-continue” gets 100 (Continue) and is answered': [
     'http1',
     'slow',
     'upload',
@@ -84,7 +91,7 @@ export const unfinished: Room = room('Connections without a whole request', [], 
     },
   ],
 
-  'an upload that was told to continue and never does so does not hold the end': [
+  'an upload that stalls after 100 (Continue) does not delay the exit': [
     'http1',
     'upload',
     async (stage) => {
@@ -94,7 +101,7 @@ export const unfinished: Room = room('Connections without a whole request', [], 
     },
   ],
 
-  'an upload that trickles in is answered': [
+  'a slow upload in flight at the signal is answered': [
     'http1',
     'upload',
     { remedy: goesOn },
@@ -112,18 +119,21 @@ export const unfinished: Room = room('Connections without a whole request', [], 
     },
   ],
 
-  'a TLS handshake that never begins does not hold the end': ['tls', leaves((stage) => stage.bareWire(), '')],
-  'a TLS handshake that stops after its first bytes does not hold the end': [
+  'a connection that never begins its TLS handshake does not delay the exit': [
+    'tls',
+    leaves((stage) => stage.bareWire(), ''),
+  ],
+  'a TLS handshake that stalls after its first bytes does not delay the exit': [
     'tls',
     // The header of a record with a ClientHello of 512 bytes, and the first two bytes of it.
     leaves((stage) => stage.bareWire(), '\x16\x03\x01\x02\x00\x01\x00'),
   ],
-  'an HTTP/2 session that sent half its preface does not hold the end': [
+  'an HTTP/2 connection that sent half its preface does not delay the exit': [
     'http2',
     leaves((stage) => stage.bareWire(), 'PRI * HTTP/2.0\r\n'),
   ],
 
-  'an HTTP/2 upload that stops in the middle does not hold the end': [
+  'an HTTP/2 upload that stalls does not delay the exit': [
     'http2',
     'upload',
     async (stage) => {
@@ -135,7 +145,7 @@ export const unfinished: Room = room('Connections without a whole request', [], 
     },
   ],
 
-  'an HTTP/2 upload that stops does not hold the end though other frames go on': [
+  'an HTTP/2 upload that stalls does not delay the exit, even if the client sends other frames': [
     'http2',
     'upload',
     async (stage) => {
@@ -150,7 +160,7 @@ export const unfinished: Room = room('Connections without a whole request', [], 
     },
   ],
 
-  'an HTTP/2 upload that trickles in is answered': [
+  'a slow HTTP/2 upload in flight at the signal is answered': [
     'http2',
     'upload',
     { remedy: goesOn },

@@ -8,8 +8,8 @@ import { remedies } from './remedies.js'
 import { isCutAtDeadline } from './serving.js'
 
 /** Upgraded connections, and responses without an end. */
-export const upgrades: Room = room('WebSockets, upgrades and endless responses', ['http1'], remedies.goingAway, {
-  'a WebSocket is told that the server goes away (1001) and then ends': [
+export const upgrades: Room = room('WebSockets, upgrades and event streams', ['http1'], remedies.goingAway, {
+  'a WebSocket gets a close frame with status code 1001': [
     'websocket',
     { webSocket: true },
     async (stage) => {
@@ -20,7 +20,7 @@ export const upgrades: Room = room('WebSockets, upgrades and endless responses',
     },
   ],
 
-  'a WebSocket is told while the listener is still open, so that its client can come back': [
+  'a WebSocket gets its close frame while the listener is still open': [
     'slow',
     'websocket',
     'signal',
@@ -37,7 +37,7 @@ export const upgrades: Room = room('WebSockets, upgrades and endless responses',
     },
   ],
 
-  'messages on their way to a WebSocket when it is told arrive whole, before the good-bye': [
+  'messages that were sent to a WebSocket before its close frame arrive in full': [
     'inside',
     'websocket',
     { webSocket: true },
@@ -63,7 +63,7 @@ export const upgrades: Room = room('WebSockets, upgrades and endless responses',
     }),
   ],
 
-  'a WebSocket that does not answer the good-bye does not hold the end': [
+  'a WebSocket that does not answer the close frame does not delay the exit': [
     'websocket',
     { webSocket: true },
     async (stage) => {
@@ -72,7 +72,7 @@ export const upgrades: Room = room('WebSockets, upgrades and endless responses',
     },
   ],
 
-  'a WebSocket that comes while it drains is let in, and told': [
+  'during the drain, a new WebSocket is accepted and gets a close frame': [
     'slow',
     'websocket',
     { webSocket: true },
@@ -88,7 +88,7 @@ export const upgrades: Room = room('WebSockets, upgrades and endless responses',
     },
   ],
 
-  'a connection that was upgraded to a protocol of the application’s own does not hold the end': [
+  'a connection upgraded to a protocol other than WebSocket does not delay the exit': [
     'inside',
     'plain',
     inside(async (stage) => {
@@ -104,7 +104,7 @@ export const upgrades: Room = room('WebSockets, upgrades and endless responses',
     }),
   ],
 
-  'a CONNECT tunnel does not hold the end': [
+  'a CONNECT tunnel does not delay the exit': [
     'inside',
     'plain',
     inside(async (stage) => {
@@ -120,7 +120,7 @@ export const upgrades: Room = room('WebSockets, upgrades and endless responses',
     }),
   ],
 
-  'a request with an Upgrade that the server does not know is answered as any other': [
+  'a request to upgrade to an unsupported protocol is answered like any other': [
     { remedy: 'Ignore an Upgrade that the server does not know, and answer the request.' },
     async (stage) => {
       const upgrade = ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABk']
@@ -130,7 +130,7 @@ export const upgrades: Room = room('WebSockets, upgrades and endless responses',
     },
   ],
 
-  'an event stream that listens to the signal of the drain ends with its last event': [
+  'an event stream that ends when the drain’s AbortSignal aborts arrives with its last event': [
     'inside',
     'signal',
     async (stage) => {
@@ -141,13 +141,13 @@ export const upgrades: Room = room('WebSockets, upgrades and endless responses',
     },
   ],
 
-  'an event stream that does not listen is cut at the deadline': [
+  'an event stream that never ends is cut at the deadline and not before, and the exit code is not 0': [
     'stream',
     { remedy: remedies.deadline, terms: { grace: 2000 } },
     isCutAtDeadline('/endless'),
   ],
 
-  'a long poll that listens to the signal of the drain is answered': [
+  'a long poll that ends when the drain’s AbortSignal aborts is answered': [
     'inside',
     'signal',
     async (stage) => {

@@ -14,11 +14,11 @@ type Side = (typeof sides)[number]
 /** The drain works with Fastify's own options, hooks and plugins. */
 export const fastify = room<OurNeed>('Fastify', ['fastify'], 'Register the plugin as the README says.', {
   ...each<Force, OurNeed>(forces, (forceCloseConnections) => [
-    `with forceCloseConnections: ${forceCloseConnections}, a request in flight is answered whole`,
+    `with forceCloseConnections: ${forceCloseConnections}, a request in flight gets its complete response`,
     [...needed(forceCloseConnections), withParts(() => ({ options: { forceCloseConnections } })), outlastsSettling],
   ]),
   ...each<Force, OurNeed>(forces, (forceCloseConnections) => [
-    `with forceCloseConnections: ${forceCloseConnections}, 20 MB reach a slow reader whole`,
+    `with forceCloseConnections: ${forceCloseConnections}, a large response reaches a slow client in full`,
     [
       ...needed(forceCloseConnections),
       withParts(() => ({ options: { forceCloseConnections } })),
@@ -26,16 +26,16 @@ export const fastify = room<OurNeed>('Fastify', ['fastify'], 'Register the plugi
     ],
   ]),
   ...each<Force, OurNeed>(forces, (forceCloseConnections) => [
-    `with forceCloseConnections: ${forceCloseConnections}, an idle client does not hold the end`,
+    `with forceCloseConnections: ${forceCloseConnections}, an idle connection does not delay the exit`,
     ['http1', withParts(() => ({ options: { forceCloseConnections } })), ours(endsIdle)],
   ]),
 
   ...each<boolean, OurNeed>([true, false], (return503OnClosing) => [
-    `with return503OnClosing: ${return503OnClosing}, requests that come while it drains are answered`,
+    `with return503OnClosing: ${return503OnClosing}, requests during the drain are answered`,
     [withParts(() => ({ options: { return503OnClosing } })), ours(answersWhileDraining)],
   ]),
 
-  'a request that only a preClose hook ends is answered whole, when the last time begins': [
+  'a request that only a preClose hook ends gets its complete response': [
     {
       terms: { grace: 2000 },
       ...withParts(({ release }) => ({ after: (app) => app.addHook('preClose', async () => release.open()) })),
@@ -49,7 +49,7 @@ export const fastify = room<OurNeed>('Fastify', ['fastify'], 'Register the plugi
     }),
   ],
 
-  'preClose hooks run after the last request, then onClose hooks, and then those of the drain': [
+  'after the last response, preClose hooks run, then onClose hooks, then drain.onClose() hooks': [
     withParts(({ notes }) => ({
       after(app) {
         app.addHook('onResponse', async ({ url }) => void (url === '/held' && notes.push('response')))
@@ -69,16 +69,16 @@ export const fastify = room<OurNeed>('Fastify', ['fastify'], 'Register the plugi
   ],
 
   ...each<Side, OurNeed>(sides, (when) => [
-    `an onRequest hook that refuses everyone, registered ${when} it, does not keep the kubelet out`,
+    `an onRequest hook that refuses every request, registered ${when} the plugin, does not refuse the kubelet`,
     [withParts(() => ({ [when]: refuseStrangers })), ours(answersKubelet)],
   ]),
 
   ...each<Side, OurNeed>(sides, (when) => [
-    `a request that waits in an onRequest hook, registered ${when} it, is waited for`,
+    `a request that waits in an onRequest hook, registered ${when} the plugin, gets its response`,
     [withParts((held) => ({ [when]: (app: FastifyInstance) => holdBack(app, held) })), ours(answersHookHeld)],
   ]),
 
-  'registered in a scope of its own it serves the whole application': [
+  'registered in an encapsulated context, the plugin serves the whole application': [
     withParts(() => ({ scoped: true })),
     ours(async (stage) => {
       const letGo = await stage.hold()
@@ -90,7 +90,7 @@ export const fastify = room<OurNeed>('Fastify', ['fastify'], 'Register the plugi
     }),
   ],
 
-  'a route in a plugin with a prefix is waited for': [
+  'a request to a route with a prefix counts as in flight and is answered': [
     withParts((held) => ({
       async after(app) {
         await app.register(
@@ -116,7 +116,7 @@ export const fastify = room<OurNeed>('Fastify', ['fastify'], 'Register the plugi
     }),
   ],
 
-  'inject() leaves no trace, and works while it drains': ours(async (stage) => {
+  'inject() adds nothing to the count of requests in flight, and works during the drain': ours(async (stage) => {
     const letGo = await stage.hold()
     for (const path of ['/', '/nowhere', '/throws', '/readyz']) await appOf(stage).inject(path)
     assert.equal(stage.inFlight, 1)
@@ -128,7 +128,7 @@ export const fastify = room<OurNeed>('Fastify', ['fastify'], 'Register the plugi
     assert.equal(await end, 0)
   }),
 
-  'an onClose hook that hangs does not hold it past its deadline, and the exit code is not 0': [
+  'an onClose hook that hangs does not delay the exit past the deadline, and the exit code is not 0': [
     {
       terms: { grace: 2000 },
       ...withParts((held) => ({ after: (app) => app.addHook('onClose', () => held.release.opened) })),
@@ -136,7 +136,7 @@ export const fastify = room<OurNeed>('Fastify', ['fastify'], 'Register the plugi
     ours(async (stage) => assert.notEqual(await stage.terminate(), 0)),
   ],
 
-  'an onClose hook that fails is not hidden: the exit code is not 0': [
+  'if an onClose hook fails, the exit code is not 0': [
     withParts(() => ({
       after: (app) =>
         app.addHook('onClose', async () => {
@@ -146,7 +146,7 @@ export const fastify = room<OurNeed>('Fastify', ['fastify'], 'Register the plugi
     ours(async (stage) => assert.notEqual(await stage.terminate(), 0)),
   ],
 
-  'closed by hand, it still answers the kubelet while its hooks run': [
+  'after app.close(), the kubelet is answered while the hooks run': [
     withParts((held) => ({
       after: (app) =>
         app.addHook('preClose', async () => {
@@ -168,7 +168,7 @@ export const fastify = room<OurNeed>('Fastify', ['fastify'], 'Register the plugi
   ],
 
   ...each<'idle' | false, OurNeed>(['idle', false], (forceCloseConnections) => [
-    `closed by hand with forceCloseConnections: ${forceCloseConnections}, it does not wait for five hundred idle clients`,
+    `with forceCloseConnections: ${forceCloseConnections}, app.close() does not wait for five hundred idle connections`,
     [
       'plain',
       // Longer than the time limit of a test.
@@ -177,7 +177,7 @@ export const fastify = room<OurNeed>('Fastify', ['fastify'], 'Register the plugi
     ],
   ]),
 
-  'requests on every address that listen({ host: "localhost" }) opens are counted and answered': [
+  'requests on every address that listen({ host: "localhost" }) opens count as in flight and are answered': [
     'plain',
     { listening: false },
     ours(async (stage) => {

@@ -13,18 +13,18 @@ const mounts: readonly Mount[] = [
   'behind a body parser',
   'behind compression',
   'behind helmet',
-  'behind an authentication',
+  'behind authentication',
   'behind a redirect',
 ]
 
 /** Wherever the middleware is mounted, the control endpoints respond and the drain waits for requests. */
 export const middleware = room<OurNeed>('The middleware', ['middleware'], 'Mount `drain()` as the README says.', {
   ...each<Mount, OurNeed>(mounts, (mount) => [
-    `mounted ${mount}, answers the kubelet and waits for users`,
+    `mounted ${mount}, the middleware answers the kubelet and waits for requests in flight`,
     [mounted(mount), ours(drains)],
   ]),
 
-  'mounted behind “trust proxy”, does not let a stranger drain the pod': [
+  'mounted behind “trust proxy”, the middleware does not start the drain for a request through a proxy': [
     mounted('behind “trust proxy”'),
     async (stage) => {
       const stranger = { ...user, 'x-forwarded-for': '203.0.113.7' }
@@ -34,7 +34,7 @@ export const middleware = room<OurNeed>('The middleware', ['middleware'], 'Mount
     },
   ],
 
-  'under supertest, which opens a server for every request, leaves no trace': [
+  'requests by supertest, which opens a server for each, leave nothing in flight and do not delay the exit': [
     'plain',
     { listening: false },
     ours(async (stage) => {

@@ -10,7 +10,7 @@ export const servers = room<OurNeed>(
   ['watch'],
   'Give the drain each server: `drain.watch(server)`.',
   {
-    'two servers on one drain are both waited for, and both closed': ours(async (stage) => {
+    'a drain with two servers waits for the requests of both, and closes both': ours(async (stage) => {
       const second = http.createServer((_request, response) => {
         reached()
         void answer.then(() => response.end('from the second'))
@@ -38,7 +38,7 @@ export const servers = room<OurNeed>(
       assert.deepEqual([stage.running.server.listening, second.listening], [false, false])
     }),
 
-    'two drains in one process do not know of each other': ours(async (stage) => {
+    'two drains in one process are independent of each other': ours(async (stage) => {
       const other = await WhiteStage.set(stage.subject)
       try {
         const letGo = await other.hold()
@@ -70,7 +70,7 @@ export const servers = room<OurNeed>(
       assert.equal(await end, 0)
     }),
 
-    'one that was closed before the signal ends at once': ours(async (stage) => {
+    'a server that was closed before the signal does not delay the exit': ours(async (stage) => {
       const { server } = stage.running
       const closed = once(server, 'close')
       server.close()
@@ -79,7 +79,7 @@ export const servers = room<OurNeed>(
       await stage.endsClean()
     }),
 
-    'one that begins to listen after the signal ends all the same': [
+    'a server that begins to listen after the signal is closed before the exit': [
       'beforehand',
       { listening: false },
       ours(async (stage) => {
@@ -97,7 +97,7 @@ export const servers = room<OurNeed>(
       }),
     ],
 
-    'on a unix socket, requests are answered and idle connections do not hold the end': [
+    'on a Unix domain socket, requests are answered and idle connections do not delay the exit': [
       { unix: true },
       ours(async (stage) => {
         const letGo = await stage.hold()
@@ -111,7 +111,7 @@ export const servers = room<OurNeed>(
     ],
 
     // As a development server does when a file has changed.
-    'a listener that the application replaces is called no more, and the one in its place is waited for': ours(
+    'if the application replaces its request listener, only the new one is called, and its response arrives': ours(
       async (stage) => {
         const { server } = stage.running
         for (const listener of server.listeners('request') as (() => void)[]) server.off('request', listener)
@@ -134,24 +134,26 @@ export const servers = room<OurNeed>(
     ),
 
     // As socket.io does.
-    'a library that takes all listeners off, and calls them itself, takes nothing away': ours(async (stage) => {
-      const { server } = stage.running
-      const listeners = server.listeners('request')
-      server.removeAllListeners('request')
-      server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-        for (const listener of listeners) listener.call(server, request, response)
-      })
-      const letGo = await stage.hold()
-      assert.equal(stage.inFlight, 1)
-      assert.equal(stage.seen('/held'), 1)
-      assert.equal((await stage.ask('/readyz')).status, 200)
-      const end = stage.terminate()
-      assert.equal((await stage.ask('/readyz')).status, 503)
-      await letGo()
-      assert.equal(await end, 0)
-    }),
+    'if a library replaces all request listeners and calls them itself, requests are counted and probes answered': ours(
+      async (stage) => {
+        const { server } = stage.running
+        const listeners = server.listeners('request')
+        server.removeAllListeners('request')
+        server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+          for (const listener of listeners) listener.call(server, request, response)
+        })
+        const letGo = await stage.hold()
+        assert.equal(stage.inFlight, 1)
+        assert.equal(stage.seen('/held'), 1)
+        assert.equal((await stage.ask('/readyz')).status, 200)
+        const end = stage.terminate()
+        assert.equal((await stage.ask('/readyz')).status, 503)
+        await letGo()
+        assert.equal(await end, 0)
+      },
+    ),
 
-    'requests with “Expect: 100-continue” are counted where the application listens for them': [
+    'a request with “Expect: 100-continue” counts as in flight if the application has a checkContinue listener': [
       'http1',
       ours(async (stage) => {
         const server = stage.running.server as Server
@@ -173,7 +175,7 @@ export const servers = room<OurNeed>(
       }),
     ],
 
-    'a client that was connected before the first request led to the server is waited for like any other': [
+    'a request on a connection that was open before the middleware learned of the server is answered': [
       'middleware',
       'http1',
       { probed: false },

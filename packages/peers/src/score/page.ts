@@ -45,7 +45,7 @@ function introduction(verdicts: readonly Verdict[], { seconds, node, date, optio
     '[packages/peers](../../packages/peers). No server is tested for what only podrain has: a count of requests, a signal',
     'for handlers, control endpoints. All libraries get the same sentences for the same kind of server. Each library is set up as its',
     'own README advises. A library that can wait for load balancers does so. With a `preStop` hook that sleeps, the requests in the',
-    'column “While load balancers still send” would come before the signal, as the row “server.close() after a sleep” shows. A process that still runs at the end of its grace period gets',
+    'column “Requests and exit” would come before the signal, as the row “server.close() after a sleep” shows. A process that still runs at the end of its grace period gets',
     'SIGKILL, as from a kubelet, and has the exit code 137. The grace period is 5 s in place of 30 s. So the servers of Node keep idle',
     'connections for 1 s in place of 5 s.',
     '',

@@ -41,7 +41,7 @@ const inFront: Partial<Record<Mount, (app: Express, express: typeof express5) =>
   'behind a body parser': (app, express) => app.use(express.json(), express.urlencoded({ extended: false })),
   'behind compression': (app) => app.use(compression({ threshold: 0 })),
   'behind helmet': (app) => app.use(helmet()),
-  'behind an authentication': (app) => app.use(refuseStrangers),
+  'behind authentication': (app) => app.use(refuseStrangers),
   'behind a redirect': (app) => app.use(redirectToHttps),
 }
 

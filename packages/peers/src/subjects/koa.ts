@@ -47,7 +47,7 @@ const inFront: Partial<Record<Mount, Middleware>> = {
     await setSecurityHeaders(req, res)
     return next()
   },
-  'behind an authentication': (context, next) => {
+  'behind authentication': (context, next) => {
     if (context.headers.authorization !== undefined) return next()
     context.status = 401
     return undefined

@@ -19,7 +19,7 @@ export const abilities: readonly OurNeed[] = [
 ]
 
 /** Mounts behind a middleware that would answer the kubelet itself. There the drain's middleware gets the server with `watch()`. */
-export const answersItself: readonly Mount[] = ['behind an authentication', 'behind a redirect']
+export const answersItself: readonly Mount[] = ['behind authentication', 'behind a redirect']
 
 /** The times of the contract as options of podrain. */
 export function optionsOf({ terms }: Application): AdapterOptions {

@@ -11,7 +11,7 @@ export type Mount =
   | 'behind a body parser'
   | 'behind compression'
   | 'behind helmet'
-  | 'behind an authentication'
+  | 'behind authentication'
   | 'behind a redirect'
 
 /** The parts of a Fastify application besides its routes. */
