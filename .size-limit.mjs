@@ -34,7 +34,7 @@ export default [
   bundle('metrics', '2.2 kB', '@podrain/core', '@opentelemetry/api'),
   bundle('kubernetes', '13 kB', '@podrain/core', '@kubernetes/client-node'),
   files('podrain', '45 kB'),
-  files('@podrain/contract', '64 kB'),
+  files('@podrain/contract', '68 kB'),
   files('@podrain/rehearsal', '240 kB'),
   files('@podrain/manifests', '320 kB'),
 ]

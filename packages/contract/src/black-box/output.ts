@@ -5,8 +5,8 @@ import path from 'node:path'
 /** Characters of the output that are kept. */
 const length = 2000
 
-/** Bytes in the file after which it is emptied. */
-const limit = 1024 * 1024
+/** Bytes in the file after which it is emptied. Far more than servers write, because what a server writes in the moment of emptying is lost. */
+const limit = 64 * 1024 * 1024
 
 /**
  * The output of a server, in a file that has no name any more. A server waits for the reader of a pipe, and the clients of this process
@@ -40,7 +40,7 @@ export class Output {
     closeSync(this.fd)
   }
 
-  /** A server may write gigabytes. */
+  /** A server may write gigabytes in the time of a run. */
   #empty(): void {
     if (fstatSync(this.fd).size < limit) return
     this.#before = this.end
