@@ -36,5 +36,5 @@ export default [
   files('podrain', '45 kB'),
   files('@podrain/contract', '68 kB'),
   files('@podrain/rehearsal', '240 kB'),
-  files('@podrain/manifests', '320 kB'),
+  files('@podrain/manifests', '335 kB'),
 ]
