@@ -41,8 +41,11 @@ async function main(argv: readonly string[]): Promise<void> {
 process.stderr.on('error', () => {})
 process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
   if (code === 'EPIPE') return
-  process.stderr.write(`error: ${message}\n`)
-  process.exitCode = 2
+  process.stderr.write(`error: stdout was not written: ${message}\n`)
+  // `main` may set its exit code later.
+  process.once('exit', () => {
+    process.exitCode = 2
+  })
 })
 // The test of a broken sentence does not wait for its other requests, which then fail, too.
 process.on('unhandledRejection', () => {})
