@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
+import { finished, type Readable } from 'node:stream'
 import type { Address } from './address.js'
 import { firstProcessOf, nsenterWords, sigtermIgnoredBy, unshareWords } from './container.js'
 import { type PipedProcess, spawnPiped } from './pipes.js'
@@ -94,7 +94,7 @@ export class Pod {
     const { pid } = child
     this.#child = child
     if (spec.logs !== null) this.#log = openLog(spec.logs, name)
-    const captured = Promise.all(output.map((stream) => this.#capture(stream)))
+    for (const stream of output) this.#capture(stream)
     this.exited = new Promise((resolve) => {
       const end = (exit: PodExit) => {
         if (pid !== undefined) {
@@ -103,11 +103,6 @@ export class Pod {
         }
         this.#gone.abort()
         resolve(exit)
-        // A process that has left the group may hold the pipes open. `written` must not wait for it.
-        const drain = setTimeout(() => {
-          for (const stream of output) stream.destroy()
-        }, drainLimit)
-        void captured.then(() => clearTimeout(drain))
       }
       this.#child.once('exit', (code, signal) => end(this.#killed && code === 1 ? sigkilled : { code, signal }))
       this.#child.on('error', (error) => {
@@ -115,7 +110,7 @@ export class Pod {
         if (pid === undefined) end({ code: null, signal: null, error: whyNotStarted(error, spec.command) })
       })
     })
-    this.written = Promise.all([this.exited, captured]).then(() => closeLog(this.#log))
+    this.written = this.exited.then(() => readToEnd(output)).then(() => closeLog(this.#log))
   }
 
   /** Aborted when the process has exited. */
@@ -168,14 +163,12 @@ export class Pod {
       if (pid !== undefined) killGroup(pid)
     }
     stop.addEventListener('abort', kill, { once: true })
+    let exit: PodExit
     try {
-      const { code, signal } = await new Promise<PodExit>((resolve, reject) => {
+      exit = await new Promise<PodExit>((resolve, reject) => {
         child.once('error', reject)
         child.once('exit', (code, signal) => resolve({ code, signal }))
       })
-      if (code === 0) return
-      const how = end.signal.aborted ? `not done within ${timeout} ms` : (signal ?? `exit code ${code}`)
-      throw new Error(`${how}${said.trim() === '' ? '' : `: ${said.trim()}`}`)
     } finally {
       clearTimeout(timer)
       // From here on its PID may be another process's.
@@ -183,6 +176,10 @@ export class Pod {
       kill()
       if (pid !== undefined) release(pid)
     }
+    if (exit.code === 0) return
+    const how = end.signal.aborted ? `not done within ${timeout} ms` : (exit.signal ?? `exit code ${exit.code}`)
+    await readToEnd(output)
+    throw new Error(`${how}${said.trim() === '' ? '' : `: ${said.trim()}`}`)
   }
 
   /** Starts a command at the pod's address, after the words in `before`. `{port}` and `{host}` in its words are replaced by the pod's. */
@@ -209,8 +206,7 @@ export class Pod {
     else this.#child.kill(signal)
   }
 
-  /** Resolves when the stream has been read to its end. */
-  #capture(stream: Readable): Promise<void> {
+  #capture(stream: Readable): void {
     let rest = ''
     stream.setEncoding('utf8').on('data', (text: string) => {
       const lines = (rest + text).split('\n')
@@ -220,13 +216,10 @@ export class Pod {
       this.#keep(rest)
       rest = ''
     })
-    stream.on('error', () => {})
-    return new Promise((resolve) => {
-      stream.once('close', () => {
-        if (rest !== '') this.#keep(rest)
-        resolve()
-      })
+    stream.on('close', () => {
+      if (rest !== '') this.#keep(rest)
     })
+    stream.on('error', () => {})
   }
 
   #keep(line: string): void {
@@ -235,6 +228,15 @@ export class Pod {
     this.#lines.push(line.slice(0, keptColumns))
     if (this.#lines.length > keptLines) this.#lines.shift()
   }
+}
+
+/** Resolves when the output of an ended process has been read. A process that has left the group may hold the pipes open, so the wait has a limit. */
+async function readToEnd(output: readonly Readable[]): Promise<void> {
+  const limit = setTimeout(() => {
+    for (const stream of output) stream.destroy()
+  }, drainLimit)
+  await Promise.all(output.map((stream) => new Promise((resolve) => finished(stream, resolve))))
+  clearTimeout(limit)
 }
 
 /** An error message about the given command, instead of one about `spawn`. */
