@@ -33,7 +33,7 @@ export function spawnPiped(command: string, args: readonly string[], options: Sp
     const child = spawn(command, args, { ...options, stdio: ['ignore', ...pipes.map(({ writer }) => writer)] })
     return { child, output: pipes.map(({ reader }) => reader) }
   } finally {
-    // A pipe ends when all its writers are closed. The process has its own.
+    // A pipe ends when all its writers are closed, so only the process may keep them open.
     for (const { writer } of pipes) closeSync(writer)
   }
 }
