@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 
-const program = path.join(__dirname, '../bin/podrain-contract.js')
+export const program = path.join(__dirname, '../bin/podrain-contract.js')
 export const fixture = path.join(__dirname, 'fixtures/server.mjs')
 
 /** For servers that end within a second. The grace period is so long that a slow machine does not reach it. */

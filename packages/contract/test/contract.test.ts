@@ -1,12 +1,14 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import { generate } from 'selfsigned'
 import { describe, expect, test, vi } from 'vitest'
 import { rooms } from '../src/behaviours/index.js'
-import { fixture, holdTo, killed, quickly, start } from './command.js'
+import { fixture, holdTo, killed, program, quickly, start } from './command.js'
 
 const slow = ['--slow', '/slow?ms={ms}']
 const inFlight = 'a request in flight at the signal gets its complete response'
@@ -247,13 +249,22 @@ describe.concurrent('The command line', () => {
     expect([code, errors]).toEqual([2, expect.stringMatching(error)])
   })
 
-  test.each([
+  const writing = [
     ['--help'],
     ['--json', '-', ...quickly, '--sentence', 'without connections', '--', 'node', fixture, 'keeps'],
-  ])('has its exit code, and says nothing, where nobody reads its output: %s', async (...args) => {
+  ]
+
+  test.each(writing)('has its exit code, and says nothing, where nobody reads its output: %s', async (...args) => {
     const { child, ran } = start(args)
     child.stdout.destroy()
     expect(await ran).toMatchObject({ code: 0, errors: '' })
+  })
+
+  test.for(writing)('has the exit code 2 where a full disk loses its output: %s', async (args, { skip }) => {
+    skip(!existsSync('/dev/full'), 'needs /dev/full')
+    const ran = promisify(execFile)('sh', ['-c', 'exec "$0" "$@" >/dev/full', process.execPath, program, ...args])
+    const stderr = 'error: stdout was not written: ENOSPC: no space left on device, write\n'
+    await expect(ran).rejects.toMatchObject({ code: 2, stderr })
   })
 
   test('does not take another server for the one that it starts', async () => {

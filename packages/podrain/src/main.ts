@@ -2,9 +2,17 @@ import { CommanderError } from 'commander'
 import { Ended } from './ending.js'
 import { createProgram } from './program.js'
 
-/** A closed pipe (`| head`) or terminal must not end a rehearsal with EPIPE. */
-function ignoreClosedOutput(): void {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+/** A reader that has enough closes its pipe, as `head` does. Any other error of stdout, such as a full disk, means that the result is lost. */
+function watchOutput(): void {
+  process.stderr.on('error', () => {})
+  process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code === 'EPIPE') return
+    process.stderr.write(`error: stdout was not written: ${message}\n`)
+    // The command sets its own exit code when it is done.
+    process.once('exit', () => {
+      process.exitCode = 2
+    })
+  })
 }
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -28,5 +36,5 @@ async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-ignoreClosedOutput()
+watchOutput()
 void main(process.argv.slice(2))

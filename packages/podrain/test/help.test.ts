@@ -1,9 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { resolveOptions } from '@podrain/rehearsal'
 import { describe, expect, test } from 'vitest'
 import { flagGroups, inFlags, optionsOf } from '../src/flags.js'
-import { podrain, start } from './support.js'
+import { bin, podrain, start } from './support.js'
 
 const flags = flagGroups.flatMap((group) => group.flags)
 const { version } = JSON.parse(readFileSync(join(__dirname, '..', 'package.json'), 'utf8'))
@@ -53,6 +55,14 @@ describe.concurrent('the help', () => {
     const { child, done } = start(['--help'])
     child.stdout.destroy()
     expect(await done).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test.for(['--help', 'lint --rules'])('that a full disk loses is an error: podrain %s', async (words, { skip }) => {
+    skip(!existsSync('/dev/full'), 'needs /dev/full')
+    const script = `exec "$0" "$1" ${words} >/dev/full`
+    const ran = promisify(execFile)('sh', ['-c', script, process.execPath, bin])
+    const stderr = 'error: stdout was not written: ENOSPC: no space left on device, write\n'
+    await expect(ran).rejects.toMatchObject({ code: 2, stderr })
   })
 
   test('says the version', async () => {

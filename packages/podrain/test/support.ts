@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 export const fixture = (name: string) => join(__dirname, 'fixtures', name)
 
-const bin = join(__dirname, '..', 'bin', 'podrain.js')
+export const bin = join(__dirname, '..', 'bin', 'podrain.js')
 
 /** The fixture as a command, after the `--`. */
 export const app = ['--', process.execPath, fixture('app.mjs')]

@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { type RehearsalOptions, rehearse, resolveOptions } from '../src/index.js'
-import { createAddresses } from '../src/pods/addresses.js'
-import { Pod } from '../src/pods/pod.js'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { type RehearsalOptions, rehearse } from '../src/index.js'
 import { pidNamespaces } from '../src/shared/pid-namespaces.js'
 import { fixture, short } from './short.js'
+import { startPod } from './started-pod.js'
 
 const namespaces = pidNamespaces()
 const obstacle = 'obstacle' in namespaces ? namespaces.obstacle : undefined
@@ -114,22 +113,7 @@ describe('a pod is a container', () => {
 describe('beside PID 1', () => {
   beforeEach(({ skip }) => skip(obstacle !== undefined, obstacle))
 
-  const plan = resolveOptions({ command: 'node' })
-
-  async function start(command: string, ...args: string[]): Promise<Pod> {
-    const addresses = await createAddresses(plan)
-    const pod = new Pod(
-      'pod',
-      true,
-      { ...plan, command, args, cwd: __dirname, env: {}, pidNamespace: true },
-      await addresses.next(),
-    )
-    onTestFinished(async () => {
-      pod.signal('SIGKILL')
-      await pod.exited
-    })
-    return pod
-  }
+  const start = (...command: [string, ...string[]]) => startPod(command, { pidNamespace: true })
 
   test('a command of the kubelet sees the app as PID 1, and runs in its working directory', async () => {
     const pod = await start(process.execPath, '-e', 'setInterval(() => {}, 1e6)')
@@ -137,6 +121,12 @@ describe('beside PID 1', () => {
     await expect(pod.exec(['sh', '-c', script])).rejects.toThrow(
       `exit code 9: ${process.execPath} ${__dirname} ${__dirname} pod`,
     )
+  })
+
+  test('a command of the kubelet can write to the output of the app', async () => {
+    const pod = await start('sleep', '1000')
+    await pod.exec(['sh', '-c', 'echo draining >/proc/1/fd/1'])
+    await expect.poll(() => pod.output).toEqual(['draining'])
   })
 
   test('a command that takes too long is ended, with what it has started', async () => {

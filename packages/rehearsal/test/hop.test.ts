@@ -19,14 +19,10 @@ import { diagnose } from '../src/result/diagnosis.js'
 import { machineTime } from '../src/shared/clock.js'
 import type { Happening } from '../src/timeline/events.js'
 import { certificate } from './certificate.js'
+import { isInstalled } from './installed.js'
 import { whenRefused } from './refused.js'
 import { noRequests } from './sample.js'
 import { fixture, short } from './short.js'
-
-function isInstalled(program: Through): boolean {
-  const PATH = `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`
-  return spawnSync(program, ['-v'], { env: { PATH } }).error === undefined
-}
 
 /** Skips what needs a program that is not here. */
 function need(through: Through, { skip }: TestContext): void {

@@ -37,18 +37,22 @@ async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
+let isLost = false
 // A reader that has enough closes its pipe, as `head` does. The run goes on, because its exit code counts.
 process.stderr.on('error', () => {})
 process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
   if (code === 'EPIPE') return
-  process.stderr.write(`error: ${message}\n`)
-  process.exitCode = 2
+  process.stderr.write(`error: stdout was not written: ${message}\n`)
+  isLost = true
 })
 // The test of a broken sentence does not wait for its other requests, which then fail, too.
 process.on('unhandledRejection', () => {})
 process.on('rejectionHandled', () => {})
-// No server may outlive this process, however it ends.
-process.on('exit', killAll)
+process.on('exit', () => {
+  if (isLost) process.exitCode = 2
+  // No server may outlive this process, however it ends.
+  killAll()
+})
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => {
     killAll()

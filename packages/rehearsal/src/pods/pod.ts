@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
+import { finished, type Readable } from 'node:stream'
 import type { Address } from './address.js'
 import { firstProcessOf, nsenterWords, sigtermIgnoredBy, unshareWords } from './container.js'
+import { type PipedProcess, spawnPiped } from './pipes.js'
 import { guard, killGroup, release } from './reaper.js'
 
 /** What a pod runs. */
@@ -89,19 +90,11 @@ export class Pod {
       TERMINATION_GRACE_PERIOD_SECONDS: String(spec.terminationGracePeriodSeconds),
     }
     this.#unshare = spec.pidNamespace ? unshareWords(spec.command, this.#env.PATH, spec.cwd) : []
-    this.#child = this.#spawn([spec.command, ...spec.args], this.#unshare)
-    const { pid, stdout, stderr } = this.#child
+    const { child, output } = this.#spawn([spec.command, ...spec.args], this.#unshare)
+    const { pid } = child
+    this.#child = child
     if (spec.logs !== null) this.#log = openLog(spec.logs, name)
-    if (stdout !== null) this.#capture(stdout)
-    if (stderr !== null) this.#capture(stderr)
-    let drain: NodeJS.Timeout | undefined
-    this.written = new Promise((resolve) => {
-      this.#child.once('close', () => {
-        clearTimeout(drain)
-        if (this.#log === undefined) resolve()
-        else this.#log.end(resolve)
-      })
-    })
+    for (const stream of output) this.#capture(stream)
     this.exited = new Promise((resolve) => {
       const end = (exit: PodExit) => {
         if (pid !== undefined) {
@@ -110,11 +103,6 @@ export class Pod {
         }
         this.#gone.abort()
         resolve(exit)
-        // A process that has left the group may hold the pipes open. `written` must not wait for it.
-        drain = setTimeout(() => {
-          stdout?.destroy()
-          stderr?.destroy()
-        }, drainLimit)
       }
       this.#child.once('exit', (code, signal) => end(this.#killed && code === 1 ? sigkilled : { code, signal }))
       this.#child.on('error', (error) => {
@@ -122,6 +110,7 @@ export class Pod {
         if (pid === undefined) end({ code: null, signal: null, error: whyNotStarted(error, spec.command) })
       })
     })
+    this.written = this.exited.then(() => readToEnd(output)).then(() => closeLog(this.#log))
   }
 
   /** Aborted when the process has exited. */
@@ -159,12 +148,12 @@ export class Pod {
   async exec(command: readonly string[], timeout?: number): Promise<void> {
     const first = this.#firstProcess
     if (first === undefined && this.#unshare.length > 0) throw new Error('the container is not running')
-    const child = this.#spawn(command, first === undefined ? [] : nsenterWords(first))
-    const { pid, stdout, stderr } = child
-    let output = ''
-    for (const stream of [stdout, stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        output = (output + text).slice(-keptColumns)
+    const { child, output } = this.#spawn(command, first === undefined ? [] : nsenterWords(first))
+    const { pid } = child
+    let said = ''
+    for (const stream of output) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        said = (said + text).slice(-keptColumns)
       })
     }
     const end = new AbortController()
@@ -174,14 +163,12 @@ export class Pod {
       if (pid !== undefined) killGroup(pid)
     }
     stop.addEventListener('abort', kill, { once: true })
+    let exit: PodExit
     try {
-      const { code, signal } = await new Promise<PodExit>((resolve, reject) => {
+      exit = await new Promise<PodExit>((resolve, reject) => {
         child.once('error', reject)
         child.once('exit', (code, signal) => resolve({ code, signal }))
       })
-      if (code === 0) return
-      const how = end.signal.aborted ? `not done within ${timeout} ms` : (signal ?? `exit code ${code}`)
-      throw new Error(`${how}${output.trim() === '' ? '' : `: ${output.trim()}`}`)
     } finally {
       clearTimeout(timer)
       // From here on its PID may be another process's.
@@ -189,22 +176,25 @@ export class Pod {
       kill()
       if (pid !== undefined) release(pid)
     }
+    if (exit.code === 0) return
+    const how = end.signal.aborted ? `not done within ${timeout} ms` : (exit.signal ?? `exit code ${exit.code}`)
+    await readToEnd(output)
+    throw new Error(`${how}${said.trim() === '' ? '' : `: ${said.trim()}`}`)
   }
 
   /** Starts a command at the pod's address, after the words in `before`. `{port}` and `{host}` in its words are replaced by the pod's. */
-  #spawn(words: readonly string[], before: readonly string[]): ChildProcess {
+  #spawn(words: readonly string[], before: readonly string[]): PipedProcess {
     const own = words.map((word) => word.replaceAll('{port}', String(this.port)).replaceAll('{host}', this.host))
     const [command = '', ...args] = [...this.#address.command, ...before, ...own]
-    const child = spawn(command, args, {
+    const piped = spawnPiped(command, args, {
       cwd: this.#cwd,
       env: this.#env,
-      stdio: ['ignore', 'pipe', 'pipe'],
       // The process group stands for the container. Signals go to its leader alone, as to PID 1, and when the leader has exited
       // the rest of the group is killed.
       detached: process.platform !== 'win32',
     })
-    if (child.pid !== undefined) guard(child.pid)
-    return child
+    if (piped.child.pid !== undefined) guard(piped.child.pid)
+    return piped
   }
 
   /** Sends a signal to the pod's first process, as the container runtime does. */
@@ -226,7 +216,7 @@ export class Pod {
       this.#keep(rest)
       rest = ''
     })
-    stream.on('end', () => {
+    stream.on('close', () => {
       if (rest !== '') this.#keep(rest)
     })
     stream.on('error', () => {})
@@ -238,6 +228,15 @@ export class Pod {
     this.#lines.push(line.slice(0, keptColumns))
     if (this.#lines.length > keptLines) this.#lines.shift()
   }
+}
+
+/** Resolves when the output of an ended process has been read. A process that has left the group may hold the pipes open, so the wait has a limit. */
+async function readToEnd(output: readonly Readable[]): Promise<void> {
+  const limit = setTimeout(() => {
+    for (const stream of output) stream.destroy()
+  }, drainLimit)
+  await Promise.all(output.map((stream) => new Promise((resolve) => finished(stream, resolve))))
+  clearTimeout(limit)
 }
 
 /** An error message about the given command, instead of one about `spawn`. */
@@ -258,4 +257,11 @@ function openLog(directory: string, name: string): WriteStream {
   const log = createWriteStream(join(directory, `${name}.log`), { flags: 'a' })
   log.on('error', () => {})
   return log
+}
+
+function closeLog(log: WriteStream | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (log === undefined) resolve()
+    else log.end(resolve)
+  })
 }
