@@ -80,7 +80,7 @@ describe.concurrent('podrain lint', () => {
     },
   )
 
-  test('an empty file beside others is passed over', async () => {
+  test('an empty file beside others is skipped', async () => {
     const [empty, at] = [await file(''), await file(bad.replace('npm', 'node').replace('prestop', 'preStop'))]
     expect(await podrain(['lint', empty, at])).toMatchObject({ code: 0 })
   })
