@@ -100,9 +100,9 @@ function prepareFiles(flags: RehearseFlags): boolean {
 }
 
 function exitCodeOf({ results, failure }: CarriedOut, allowed: number): number {
-  if (results.some(({ summary }) => summary.verdict !== 'not trustworthy' && summary.lost > allowed)) return 1
+  if (results.some(({ summary }) => summary.verdict !== 'inconclusive' && summary.lost > allowed)) return 1
   if (failure !== undefined) return 3
-  const isKnown = ({ incomplete, summary }: Rehearsal) => incomplete === null && summary.verdict !== 'not trustworthy'
+  const isKnown = ({ incomplete, summary }: Rehearsal) => incomplete === null && summary.verdict !== 'inconclusive'
   return results.every(isKnown) ? 0 : 3
 }
 
