@@ -54,7 +54,7 @@ export function timesOf(options: TimeOptions, platform: Platform, graceSeconds?:
     reserve,
     closing,
     behind,
-    settle: { min, quiet, max, own: settle.min !== undefined },
+    settle: { min, quiet, max, explicit: settle.min !== undefined },
     balancers,
     keepAliveCap,
   }
@@ -70,7 +70,9 @@ export function misfitOf(times: Times, options: TimeOptions): string | undefined
   const needed = wait + closing + reserve
   if (needed <= gracePeriod) return undefined
   const why =
-    name === 'settle.min' && !settle.own && options.behind !== undefined ? ` (for \`behind: '${options.behind}'\`)` : ''
+    name === 'settle.min' && !settle.explicit && options.behind !== undefined
+      ? ` (for \`behind: '${options.behind}'\`)`
+      : ''
   const room = gracePeriod - closing - reserve
   const lower = room > 0 ? `lower \`${name}\` to at most ${room}` : 'lower `closing` and `reserve`'
   const { setting } = platforms[platform]

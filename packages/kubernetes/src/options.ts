@@ -93,7 +93,7 @@ export function resolve(options: KubernetesOptions, times: DrainTimes): Settings
     if ((names as readonly string[]).includes(key)) continue
     throw new TypeError(`Unknown option \`${key}\`: expected one of ${names.map((name) => `\`${name}\``).join(', ')}`)
   }
-  const byPreset = times.behind === 'kube-proxy' && !times.settle.own
+  const byPreset = times.behind === 'kube-proxy' && !times.settle.explicit
   const {
     // An empty variable, as a template may leave it, counts as not set.
     pod = process.env.POD_NAME || process.env.HOSTNAME || hostname(),
