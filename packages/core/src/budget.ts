@@ -93,7 +93,7 @@ export function budgetLine(times: Times): string {
     const where = platform === 'none' ? 'outside of a cluster' : `with ${platform} alone`
     return (
       `${where} no load balancer is waited for: after a signal the server closes as soon as requests in flight are answered; ` +
-      "to wait for one, set `behind` to what sends requests here, or `platform: 'kubernetes'`"
+      "to wait for one, set `behind` to what routes to this process, or `platform: 'kubernetes'`"
     )
   }
   const { setting } = platforms[platform]

@@ -121,9 +121,9 @@ function readOptions(
   const mix = flags.requests === undefined ? undefined : readRequests(flags.requests)
   const { behind, ...said } = manifest?.options ?? {}
   // `--endpoint-lag` overrides the preset that follows from the manifest.
-  const sender = given.endpointLag === undefined && behind !== undefined ? { behind } : {}
+  const preset = given.endpointLag === undefined && behind !== undefined ? { behind } : {}
   const all: RehearsalOptions = {
-    ...withHookPath(optionsOf(flags, { name: nameOf(command), ...said, ...sender })),
+    ...withHookPath(optionsOf(flags, { name: nameOf(command), ...said, ...preset })),
     ...(mix !== undefined && { requests: { ...given.requests, mix } }),
     command: program,
     args: command.length > 0 ? args : (manifest?.options.args ?? []),

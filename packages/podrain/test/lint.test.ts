@@ -224,7 +224,7 @@ describe.concurrent('podrain lint --against', () => {
     expect(code).toBe(0)
   })
 
-  test('adds up what the app has, and knows what is in front by the files', async () => {
+  test('adds up what the app has, and knows what routes to the pod by the files', async () => {
     const alb = `${manifest(60)}---
 apiVersion: v1
 kind: Service
