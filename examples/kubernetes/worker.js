@@ -13,8 +13,8 @@ const server = http.createServer((request, response) => {
 })
 
 const drain = drainServer(server, { endpoints: { busyz: '/busyz' } })
-// In a cluster, and with the permission of rbac-report.yaml, podrain writes annotations that say how busy the pod is.
-kubernetes(drain, { report: true })
+// In a cluster, and with the permission of rbac-annotations.yaml, podrain writes annotations that say how busy the pod is.
+kubernetes(drain, { annotations: true })
 
 server.listen(Number(process.env.PORT ?? 8080), process.env.HOST ?? '0.0.0.0', () =>
   console.log('listening', server.address()),

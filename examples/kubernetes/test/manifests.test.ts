@@ -12,7 +12,7 @@ const files = [
   ...readdirSync(examples)
     .filter((name) => name.endsWith('.yaml'))
     .map((name) => join(examples, name)),
-  ...['rbac.yaml', 'rbac-report.yaml'].map((name) => join(rbac, name)),
+  ...['rbac.yaml', 'rbac-annotations.yaml'].map((name) => join(rbac, name)),
   ...others,
 ]
 

@@ -66,8 +66,8 @@ describe('the policy of task-crd.yaml', () => {
   })
 })
 
-describe('the policy of rbac-report.yaml', () => {
-  const file = join(examples, '..', '..', 'packages', 'kubernetes', 'rbac-report.yaml')
+describe('the policy of rbac-annotations.yaml', () => {
+  const file = join(examples, '..', '..', 'packages', 'kubernetes', 'rbac-annotations.yaml')
   const policy = policyOf(file)
   const [role] = parseAllDocuments(readFileSync(file, 'utf8')).map((document) => document.toJS()) as [
     { rules: { resources: string[]; verbs: string[] }[] },

@@ -257,7 +257,7 @@ describe('bench:kubernetes', () => {
     const args = ['--pods', '12', '--only', 'r', '--results', results, '--docs', docs]
     await promisify(execFile)(process.execPath, [join(__dirname, '../dist/kubernetes.js'), ...args])
     const { data }: { data: KubernetesData } = JSON.parse(readFileSync(join(results, 'kubernetes.json'), 'utf8'))
-    for (const scenario of ['serving', 'reporting', 'rolling over', 'forbidden', 'refused'] as const) {
+    for (const scenario of ['serving', 'writing annotations', 'rolling over', 'forbidden', 'refused'] as const) {
       const [simulated] = data.runs.filter((one) => one.scenario === scenario)
       expect(simulated).toMatchObject({ version: 'after', pods: 12, sample: 12, services: 1 })
       const requests = simulated?.phases.map(({ requests }) =>

@@ -54,7 +54,7 @@ export function timesOf(options: TimeOptions, platform: Platform, graceSeconds?:
     reserve,
     closing,
     behind,
-    settle: { min, quiet, max, own: settle.min !== undefined },
+    settle: { min, quiet, max, explicit: settle.min !== undefined },
     balancers,
     keepAliveCap,
   }
@@ -70,7 +70,9 @@ export function misfitOf(times: Times, options: TimeOptions): string | undefined
   const needed = wait + closing + reserve
   if (needed <= gracePeriod) return undefined
   const why =
-    name === 'settle.min' && !settle.own && options.behind !== undefined ? ` (for \`behind: '${options.behind}'\`)` : ''
+    name === 'settle.min' && !settle.explicit && options.behind !== undefined
+      ? ` (for \`behind: '${options.behind}'\`)`
+      : ''
   const room = gracePeriod - closing - reserve
   const lower = room > 0 ? `lower \`${name}\` to at most ${room}` : 'lower `closing` and `reserve`'
   const { setting } = platforms[platform]
@@ -91,7 +93,7 @@ export function budgetLine(times: Times): string {
     const where = platform === 'none' ? 'outside of a cluster' : `with ${platform} alone`
     return (
       `${where} no load balancer is waited for: after a signal the server closes as soon as requests in flight are answered; ` +
-      "to wait for one, set `behind` to what sends requests here, or `platform: 'kubernetes'`"
+      "to wait for one, set `behind` to what routes to this process, or `platform: 'kubernetes'`"
     )
   }
   const { setting } = platforms[platform]

@@ -74,7 +74,7 @@ export interface DrainOptions {
    */
   closing?: number
   /**
-   * What sends requests to the pod. It sets the default of `settle.min`. podrain also compares its idle timeout with the
+   * What routes to the pod. It sets the default of `settle.min`. podrain also compares its idle timeout with the
    * server's `keepAliveTimeout`, and warns if the server's is shorter.
    * @default 'kube-proxy'
    */

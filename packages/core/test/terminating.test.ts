@@ -248,7 +248,12 @@ test('`times` shows the shares of the grace period, with the defaults', () => {
     reserve: 1000,
     closing: 5000,
     behind: 'envoy',
-    settle: { min: 5000, quiet: 1000, max: 10_000, own: false },
+    settle: { min: 5000, quiet: 1000, max: 10_000, explicit: false },
   })
-  expect(pod({ settle: { min: 3000 } }).drain.times.settle).toEqual({ min: 3000, quiet: 1000, max: 6000, own: true })
+  expect(pod({ settle: { min: 3000 } }).drain.times.settle).toEqual({
+    min: 3000,
+    quiet: 1000,
+    max: 6000,
+    explicit: true,
+  })
 })

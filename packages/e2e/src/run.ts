@@ -88,7 +88,7 @@ export function expectNothingLost(result: Rehearsal): void {
   if (lost > 0) throw new Error(`lost ${losses.join(', ')} of ${requests}`)
   if (background > 0)
     throw new Error(`lost ${background} of ${requests} before the pods were disrupted, or in the same way later`)
-  if (summary.verdict === 'not trustworthy') throw new Error(summary.doubts.join(' '))
+  if (summary.verdict === 'inconclusive') throw new Error(summary.warnings.join(' '))
   if (requests === 0) throw new Error('the clients sent no requests')
   const pods = answeringPods(result)
   if (pods < 2) throw new Error(`${pods} pod answered all requests: no pod was replaced under load`)

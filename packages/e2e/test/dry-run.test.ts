@@ -142,23 +142,23 @@ describe('the cases', () => {
     readonly pods: number
     readonly lost?: number
     readonly background?: number
-    readonly doubts?: readonly string[]
+    readonly warnings?: readonly string[]
     readonly hook?: string
   }
 
   test.each<[Outcome, string]>([
     [{ requests: 10, lost: 2, pods: 3 }, 'lost 2 × reset of 10'],
     [{ requests: 10, background: 2, pods: 3 }, 'lost 2 of 10 before the pods were disrupted, or in the same way later'],
-    [{ requests: 10, pods: 3, doubts: ['Too busy.'] }, 'Too busy.'],
+    [{ requests: 10, pods: 3, warnings: ['Too busy.'] }, 'Too busy.'],
     [{ requests: 0, pods: 0 }, 'the clients sent no requests'],
     [{ requests: 10, pods: 1 }, 'no pod was replaced under load'],
     [{ requests: 10, pods: 3, hook: 'PreStopHook failed' }, 'hooks failed: PreStopHook failed'],
-  ])('fail with %j', ({ requests, lost = 0, background = 0, pods, doubts = [], hook }, message) => {
-    const verdict = doubts.length > 0 ? 'not trustworthy' : 'clean'
+  ])('fail with %j', ({ requests, lost = 0, background = 0, pods, warnings = [], hook }, message) => {
+    const verdict = warnings.length > 0 ? 'inconclusive' : 'clean'
     const lostByCause = lost > 0 ? { reset: lost } : {}
     const answered = Object.fromEntries(Array.from({ length: pods }, (_, pod) => [`app-${pod}`, 1]))
     const result = {
-      summary: { requests, lost, lostByCause, background, verdict, doubts },
+      summary: { requests, lost, lostByCause, background, verdict, warnings },
       events: hook === undefined ? [] : [{ type: 'hook-failed', message: hook }],
       samples: [{ answered }],
     } as unknown as Rehearsal

@@ -72,5 +72,5 @@ const subjects: Readonly<Record<Need, string>> = {
   slices: 'EndpointSlices',
   services: 'Services',
   evictions: 'Evictions',
-  report: 'annotations of this pod',
+  annotations: 'annotations of this pod',
 }

@@ -7,10 +7,10 @@ import { Endpoints } from './endpoints/endpoints.js'
 import { Services } from './endpoints/services.js'
 import { EvictionResponder } from './eviction/responder.js'
 import { FailureLog } from './failure-log.js'
+import { LoadAnnotations } from './load-annotations.js'
 import { isName, type KubernetesOptions, resolve, type Settings } from './options.js'
 import { tellOutcome } from './outcome-event.js'
 import { OwnPod } from './pod/own-pod.js'
-import { Report } from './report.js'
 
 /** The connection between a drain and the cluster. It ends with the drain. */
 export interface Kubernetes {
@@ -94,7 +94,7 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
     },
   })
   const evictions = evictionResponder === false ? undefined : evictionsFor(evictionResponder)
-  const report = settings.report ? reportOf(settings.report) : undefined
+  const load = settings.annotations ? annotationsOf(settings.annotations) : undefined
   const onState = (state: string): void => {
     if (state === 'draining') {
       watch.drain()
@@ -111,7 +111,7 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
   void watch.run()
   endpoints?.start()
   evictions?.start()
-  report?.start()
+  load?.start()
   const cancelEvent = settings.events
     ? tellOutcome({ drain, config, pod, name, namespace, events: settings.events })
     : undefined
@@ -122,7 +122,7 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
     drain.off('state', onState)
     forget?.()
     cancelEvent?.()
-    for (const each of [report, watch, endpoints, evictions, api]) each?.stop()
+    for (const each of [load, watch, endpoints, evictions, api]) each?.stop()
   }
 
   function endpointsOf(names: readonly string[]): Endpoints {
@@ -153,19 +153,19 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
     })
   }
 
-  function reportOf(times: Exclude<Settings['report'], false>): Report {
+  function annotationsOf(given: Exclude<Settings['annotations'], false>): LoadAnnotations {
     const backoff = new Backoff(clock)
-    return new Report({
+    return new LoadAnnotations({
       drain,
-      ...times,
+      ...given,
       async write(annotations) {
         // With the uid, the API refuses to write on a later pod of the same name, as a StatefulSet creates.
         await api.patch(`/api/v1/namespaces/${namespace}/pods/${name}`, { metadata: { uid: pod.uid, annotations } })
         backoff.succeeded()
-        failures.succeeded('report')
+        failures.succeeded('annotations')
       },
       onFailure(error) {
-        failures.failed('report', error as Error)
+        failures.failed('annotations', error as Error)
         return backoff.after(error)
       },
     })

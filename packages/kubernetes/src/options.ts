@@ -36,9 +36,9 @@ export interface KubernetesOptions {
   evictionResponder?: string | false
   /**
    * Whether to write annotations on the pod: how busy it is, and `controller.kubernetes.io/pod-deletion-cost`. Needs
-   * rbac-report.yaml. @default false
+   * rbac-annotations.yaml. @default false
    */
-  report?: boolean | ReportSettings
+  annotations?: boolean | AnnotationSettings
   /**
    * Whether to create a Kubernetes Event about the pod with the outcome of the drain. `'unclean'` or true: if something was lost, or
    * a hook failed. `'all'`: after every drain. Needs rbac-events.yaml. @default false
@@ -46,10 +46,10 @@ export interface KubernetesOptions {
   events?: boolean | 'unclean' | 'all'
 }
 
-/** The settings of the option `report`. */
-export interface ReportSettings {
+/** The settings of the option `annotations`. */
+export interface AnnotationSettings {
   /** The shortest time between two writes, in milliseconds, 5000 or more. @default 30000 */
-  every?: number
+  interval?: number
   /** Whether to write the pod deletion cost, so that a ReplicaSet removes idle pods first. @default true */
   deletionCost?: boolean
 }
@@ -62,7 +62,7 @@ export interface Settings {
   readonly services: readonly string[] | false
   readonly settleAfter: number | false
   readonly evictionResponder: string | false
-  readonly report: Required<ReportSettings> | false
+  readonly annotations: Required<AnnotationSettings> | false
   readonly events: 'unclean' | 'all' | false
 }
 
@@ -73,7 +73,7 @@ const names = [
   'services',
   'settleAfter',
   'evictionResponder',
-  'report',
+  'annotations',
   'events',
 ] as const
 
@@ -93,7 +93,7 @@ export function resolve(options: KubernetesOptions, times: DrainTimes): Settings
     if ((names as readonly string[]).includes(key)) continue
     throw new TypeError(`Unknown option \`${key}\`: expected one of ${names.map((name) => `\`${name}\``).join(', ')}`)
   }
-  const byPreset = times.behind === 'kube-proxy' && !times.settle.own
+  const byPreset = times.behind === 'kube-proxy' && !times.settle.explicit
   const {
     // An empty variable, as a template may leave it, counts as not set.
     pod = process.env.POD_NAME || process.env.HOSTNAME || hostname(),
@@ -102,7 +102,7 @@ export function resolve(options: KubernetesOptions, times: DrainTimes): Settings
     services = [],
     settleAfter = byPreset ? kubeProxyNeeds : false,
     evictionResponder = false,
-    report = false,
+    annotations = false,
     events = false,
   } = options
   // A wrong host name is not the caller's mistake, so only names that were passed are checked here.
@@ -130,30 +130,36 @@ export function resolve(options: KubernetesOptions, times: DrainTimes): Settings
     services,
     settleAfter,
     evictionResponder,
-    report: reportOf(report),
+    annotations: annotationsOf(annotations),
     events: eventsOf(events),
   }
 }
 
-function reportOf(report: boolean | ReportSettings): Settings['report'] {
-  if (report === false) return false
-  const given = report === true ? {} : report
+function annotationsOf(annotations: boolean | AnnotationSettings): Settings['annotations'] {
+  if (annotations === false) return false
+  const given = annotations === true ? {} : annotations
   if (typeof given !== 'object' || given === null) {
-    fail(TypeError, 'Expected `report` to be true, false, or an object of `every` and `deletionCost`', report)
+    fail(
+      TypeError,
+      'Expected `annotations` to be true, false, or an object of `interval` and `deletionCost`',
+      annotations,
+    )
   }
   for (const key of Object.keys(given)) {
-    if (key !== 'every' && key !== 'deletionCost') {
-      throw new TypeError(`Unknown option of \`report\` \`${key}\`: expected one of \`every\`, \`deletionCost\``)
+    if (key !== 'interval' && key !== 'deletionCost') {
+      throw new TypeError(
+        `Unknown option of \`annotations\` \`${key}\`: expected one of \`interval\`, \`deletionCost\``,
+      )
     }
   }
-  const { every = 30_000, deletionCost = true } = given
-  duration('report.every', every)
-  // Each report of each pod is a write to etcd.
-  if (every < 5000) fail(RangeError, 'Expected `report.every` to be 5000 or more milliseconds', every)
+  const { interval = 30_000, deletionCost = true } = given
+  duration('annotations.interval', interval)
+  // Each write of each pod is a write to etcd.
+  if (interval < 5000) fail(RangeError, 'Expected `annotations.interval` to be 5000 or more milliseconds', interval)
   if (typeof deletionCost !== 'boolean') {
-    fail(TypeError, 'Expected `report.deletionCost` to be true or false', deletionCost)
+    fail(TypeError, 'Expected `annotations.deletionCost` to be true or false', deletionCost)
   }
-  return { every, deletionCost }
+  return { interval, deletionCost }
 }
 
 function eventsOf(events: unknown): Settings['events'] {

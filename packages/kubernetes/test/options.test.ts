@@ -31,8 +31,13 @@ describe('options', () => {
       'KubeConfig of @kubernetes/client-node',
     ],
     ['a kubeConfig that is a file', { kubeConfig: 'token: secret' }, '`kubeConfig`', 'a value of type string'],
-    ['reports every second', { report: { every: 1000 } }, '`report.every`', '5000 or more'],
-    ['an unknown key of report', { report: { cost: true } }, 'Unknown option of `report` `cost`', '`deletionCost`'],
+    ['annotations every second', { annotations: { interval: 1000 } }, '`annotations.interval`', '5000 or more'],
+    [
+      'an unknown key of annotations',
+      { annotations: { cost: true } },
+      'Unknown option of `annotations` `cost`',
+      '`deletionCost`',
+    ],
   ])('%s is an error that names it', (_, options, ...parts) => {
     for (const part of parts) expect(() => kubernetes(drain(), options as KubernetesOptions)).toThrow(part)
   })
@@ -155,15 +160,15 @@ describe('permissions', () => {
   })
 
   test('in the manifests are those of the requests', () => {
-    const rules = [...documents('rbac.yaml'), ...documents('rbac-report.yaml')]
+    const rules = [...documents('rbac.yaml'), ...documents('rbac-annotations.yaml')]
       .filter(({ kind }) => kind === 'Role')
       .flatMap((role) => role.rules)
-    for (const need of ['pod', 'slices', 'services', 'report'] as const) {
+    for (const need of ['pod', 'slices', 'services', 'annotations'] as const) {
       const [, yaml = ''] = missingRule(need, 'default').split('service account:\n')
       const [wanted] = parseAllDocuments(yaml).map((document) => document.toJS().rules[0])
       expect(rules).toContainEqual(wanted)
     }
-    // The last rule is the one by which the policy of rbac-report.yaml recognises the Role.
+    // The last rule is the one by which the policy of rbac-annotations.yaml recognises the Role.
     expect(rules).toHaveLength(5)
   })
 })

@@ -59,9 +59,9 @@ describe('a process that follows its cluster', () => {
     await expect.poll(() => api.sockets.size).toBe(0)
   })
 
-  test('exits by itself when it has nothing else to do: a watch, a pause and a report do not keep it alive', async () => {
+  test('exits by itself when it has nothing else to do: a watch, a pause and a write of annotations do not keep it alive', async () => {
     const api = await quietApi()
-    const app = start({ port: api.port, serve: false, options: { ...recorded, report: true } })
+    const app = start({ port: api.port, serve: false, options: { ...recorded, annotations: true } })
     expect(await app.exit).toEqual([0, null])
     expect(app.lines.filter((line) => /following pod/.test(line))).toHaveLength(1)
   })

@@ -5,7 +5,7 @@ import { controllers } from '../src/world/controllers.js'
 import { app, found, said, service } from './apps.js'
 
 const hooked = (seconds: number) => app({ container: [`lifecycle: { preStop: { sleep: { seconds: ${seconds} } } }`] })
-/** What a hook of 8 s is told, with that in front. */
+/** What a hook of 8 s is told, with that load balancer in front. */
 const told = (...front: readonly string[]) => said('hook-shorter-than-settle', hooked(8), service(), ...front)
 
 const ingress = (className: string, annotations = '') => `apiVersion: networking.k8s.io/v1
@@ -26,7 +26,7 @@ metadata: { name: web }
 spec: { parentRefs: [{ name: edge }], rules: [{ backendRefs: [{ name: web, port: 80 }] }] }
 `
 
-describe('an Ingress says by its class what is in front', () => {
+describe('an Ingress says by its class what routes to the pod', () => {
   test.each([
     ['azure-application-gateway', 'Azure Application Gateway needs 90 s', 'aws-nlb'],
     ['azure/application-gateway', 'Azure Application Gateway needs 90 s', 'aws-nlb'],
@@ -78,7 +78,7 @@ describe('an Ingress says by its class what is in front', () => {
   })
 })
 
-describe('a Gateway says by its class what is in front', () => {
+describe('a Gateway says by its class what routes to the pod', () => {
   test.each(['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute'])('of a %s', (route) => {
     expect(told(gateway('gke-l7-regional-external-managed', route))).toEqual([
       expect.stringContaining('but gke-neg needs 40 s to stop routing to the pod: Gateway/edge'),
@@ -218,7 +218,7 @@ describe('the page of load balancers', () => {
   })
 })
 
-describe('an app with podrain is told what is in front', () => {
+describe('an app with podrain is told what routes to the pod', () => {
   const drained = (...env: readonly string[]) =>
     app({
       pod: ['terminationGracePeriodSeconds: 90'],

@@ -25,7 +25,7 @@ const fromJavaScript = `## From JavaScript
 
 | | |
 |---|---|
-| \`lint(sources, options)\` | \`{ findings, ignored, problems, passedOver, documents, pods }\`. A finding has file, line, column, severity, rule, message, fix, and edits where they are safe. \`ignored\` has the accepted findings with their reasons. \`passedOver\` has what lint cannot judge, with the reason: templates, charts, files from elsewhere |
+| \`lint(sources, options)\` | \`{ findings, ignored, problems, skipped, documents, pods }\`. A finding has file, line, column, severity, rule, message, fix, and edits where they are safe. \`ignored\` has the accepted findings with their reasons. \`skipped\` has what lint cannot judge, with the reason: templates, charts, files from elsewhere |
 | \`readSources(paths)\` | reads files and directories, the files that kustomizations in them need, and what Helm renders from charts, if Helm is installed |
 | \`fix(sources, options)\` | the texts with all edits made; comments, order and all other text stay. \`bytesOf(text, source.encoding)\` has the bytes to write |
 | \`lintAgainst(sources, { url, … })\` | the same as \`lint\`, and compares the manifest with the running app |

@@ -88,7 +88,7 @@ describe('a written manifest', () => {
     expect(text).toContain('- name: TERMINATION_GRACE_PERIOD_SECONDS\n              value: "66"\n')
   })
 
-  test('is of Deployment, Service and PodDisruptionBudget; of no Service where nothing sends', () => {
+  test('is of Deployment, Service and PodDisruptionBudget; of no Service where nothing routes to the pod', () => {
     const kinds = (options: Partial<ManifestOptions>) =>
       parseAllDocuments(writeManifest({ ...base, ...options })).map((document) =>
         'get' in document ? document.get('kind') : '',

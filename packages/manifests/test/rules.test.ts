@@ -173,7 +173,7 @@ describe('a hook that sleeps', () => {
   })
 })
 
-test('a grace period of 0 is told what is needed with what stands in front', () => {
+test('a grace period of 0 is told what is needed with what routes to the pod', () => {
   const fixes = (behind: 'kube-proxy' | 'gke-neg') =>
     lint([{ file: 'x.yaml', text: deployment({ pod: '      terminationGracePeriodSeconds: 0\n' }) }], { behind })
       .findings.filter(({ rule }) => rule === 'grace-zero')

@@ -215,10 +215,10 @@ spec:
 })
 
 test('what is fetched from elsewhere is told of, as there may be more than is known', () => {
-  const { passedOver, worlds } = read(
+  const { skipped, worlds } = read(
     tree({ 'prod/kustomization.yaml': 'resources: [../base, "github.com/shop/base?ref=v1"]\n' }),
   )
-  expect(passedOver.map(({ what }) => what)).toEqual(['github.com/shop/base?ref=v1, which is fetched from elsewhere'])
+  expect(skipped.map(({ what }) => what)).toEqual(['github.com/shop/base?ref=v1, which is fetched from elsewhere'])
   expect(worlds.map(({ isComplete }) => isComplete)).toEqual([false])
 })
 
@@ -228,8 +228,8 @@ test('what a generator puts into a ConfigMap is no manifest, be it a shell scrip
     'backup.sh': '#!/bin/sh\nset -e\nCODE="$1"\n  [ "$CODE" = 0 ]\n',
     'values.yaml': 'kind: Deployment\nspec: { replicas: "2" }\n',
   })
-  const { findings, problems, passedOver } = lint(readSources([at]).sources)
-  expect([findings, problems, passedOver]).toEqual([[], [], []])
+  const { findings, problems, skipped } = lint(readSources([at]).sources)
+  expect([findings, problems, skipped]).toEqual([[], [], []])
 })
 
 test('with a file that is named comes what the kustomization beside it makes of it, and only that is told', () => {

@@ -80,7 +80,7 @@ describe('what belongs together', () => {
     expect(settle('nginx', 'gce')).toContain('gke-neg needs 40 s to stop routing to the pod: Ingress/gce (class gce)')
   })
 
-  test('a VirtualService and a Gateway of GKE show what is in front, and what leads to /prestop', () => {
+  test('a VirtualService and a Gateway of GKE show what routes to the pod, and what leads to /prestop', () => {
     const hook = (lifecycle: string) => `          lifecycle: { preStop: { ${lifecycle} } }\n`
     const gateway = `apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway

@@ -7,7 +7,7 @@ import { type AdapterOptions, type Attachment, attach, Drain } from '@podrain/co
 // import them with `module: node16` (TS1479).
 
 /** The options of `forRootAsync()`: a factory that returns the options of `forRoot()`. Nest calls it like any factory provider. */
-export interface AsyncOptions {
+export interface PodrainModuleAsyncOptions {
   /** The modules whose providers the factory uses. */
   imports?: object[]
   /** The injection tokens of the arguments of `useFactory`. */
@@ -22,7 +22,7 @@ export interface DynamicModule {
 }
 
 /** The part of an application, a microservice or an application context that the module uses. */
-export interface Application {
+export interface NestApplicationLike {
   get(token: typeof PodrainModule, options: { strict: boolean }): PodrainModule
   close(signal?: string): Promise<void>
 }
@@ -59,7 +59,7 @@ export class PodrainModule {
   readonly #attachment: Attachment
   readonly #ownsDrain: boolean
   /** The application to close. undefined until `attach()`. */
-  #app: Application | undefined
+  #app: NestApplicationLike | undefined
   /** Nest's shutdown, begun by the drain or by the application. Resolves at the last step of the shutdown. */
   readonly #shutdown: Promise<void>
   #shutdownBegun = false
@@ -96,7 +96,7 @@ export class PodrainModule {
   }
 
   /** Does the same as `forRoot()`, with options from a factory: for options of a ConfigService, or checks that use other providers. */
-  static forRootAsync({ imports = [], inject = [], useFactory }: AsyncOptions): DynamicModule {
+  static forRootAsync({ imports = [], inject = [], useFactory }: PodrainModuleAsyncOptions): DynamicModule {
     const options = { provide: optionsToken, useFactory, inject }
     const drain = { provide: Drain, useFactory: (module: PodrainModule) => module.drain, inject: [PodrainModule] }
     const module = { module: PodrainModule, global: true, imports, providers: [options, drain], exports: [Drain] }
@@ -109,7 +109,7 @@ export class PodrainModule {
    * It does no harm.
    * @throws {Error} if the application does not import the module
    */
-  static attach(app: Application): void {
+  static attach(app: NestApplicationLike): void {
     app.get(PodrainModule, { strict: false }).#app = app
   }
 

@@ -68,7 +68,7 @@ function suiteOf(result: Rehearsal, allowed: number): TestSuite {
     verdict: renderVerdict([result], allowed, false),
   }
   const className = `podrain.${options.scenario}`
-  const against = [...summary.doubts, ...(result.incomplete === null ? [] : [result.incomplete])].join('\n')
+  const against = [...summary.warnings, ...(result.incomplete === null ? [] : [result.incomplete])].join('\n')
   return {
     '@name': `${suiteName}: ${options.name}`,
     '@time': Math.round(summary.durationMs) / 1000,
@@ -77,7 +77,7 @@ function suiteOf(result: Rehearsal, allowed: number): TestSuite {
       ...clientKinds.flatMap((kind) => (summary.requestsByClient[kind] === 0 ? [] : [caseOf(kind, result, allowed)])),
       {
         '@classname': className,
-        '@name': 'the verdict can be trusted',
+        '@name': 'the rehearsal is conclusive',
         ...(against !== '' && { error: { '@message': clean(against), '@type': summary.verdict } }),
       },
     ],

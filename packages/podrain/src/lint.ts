@@ -67,16 +67,16 @@ export async function runLint(paths: readonly string[], flags: LintFlags, versio
   }
   const config = readConfig(flags.config)
   // Not `readFileSync(0)`, which fails with EAGAIN if stdin is non-blocking.
-  const { sources, passedOver } = read(paths, paths.includes('-') ? await text(process.stdin) : '')
+  const { sources, skipped } = read(paths, paths.includes('-') ? await text(process.stdin) : '')
   // No manifest is an error: otherwise CI would pass with a wrong path, or when the command before the pipe failed.
   if (!sources.some(hasContent)) {
-    for (const { file, line, what, why } of passedOver) {
-      process.stderr.write(`passed over ${file}:${line} ${what}: ${why}\n`)
+    for (const { file, line, what, why } of skipped) {
+      process.stderr.write(`skipped ${file}:${line} ${what}: ${why}\n`)
     }
-    const hint = paths.includes('-') && passedOver.length === 0 ? ': did the command before the pipe fail?' : ''
+    const hint = paths.includes('-') && skipped.length === 0 ? ': did the command before the pipe fail?' : ''
     throw new UsageError(`There is no manifest in ${paths.join(' ').replace(/^-$/, 'standard input')}${hint}`)
   }
-  const options = { ...optionsOf(config, flags), passedOver }
+  const options = { ...optionsOf(config, flags), skipped }
   const now = flags.fix === true ? mend(sources, options) : sources
   const result = await look(now, options, flags)
   // With `--fix -`, stdout contains only the fixed text.

@@ -100,9 +100,9 @@ function prepareFiles(flags: RehearseFlags): boolean {
 }
 
 function exitCodeOf({ results, failure }: CarriedOut, allowed: number): number {
-  if (results.some(({ summary }) => summary.verdict !== 'not trustworthy' && summary.lost > allowed)) return 1
+  if (results.some(({ summary }) => summary.verdict !== 'inconclusive' && summary.lost > allowed)) return 1
   if (failure !== undefined) return 3
-  const isKnown = ({ incomplete, summary }: Rehearsal) => incomplete === null && summary.verdict !== 'not trustworthy'
+  const isKnown = ({ incomplete, summary }: Rehearsal) => incomplete === null && summary.verdict !== 'inconclusive'
   return results.every(isKnown) ? 0 : 3
 }
 
@@ -121,9 +121,9 @@ function readOptions(
   const mix = flags.requests === undefined ? undefined : readRequests(flags.requests)
   const { behind, ...said } = manifest?.options ?? {}
   // `--endpoint-lag` overrides the preset that follows from the manifest.
-  const sender = given.endpointLag === undefined && behind !== undefined ? { behind } : {}
+  const preset = given.endpointLag === undefined && behind !== undefined ? { behind } : {}
   const all: RehearsalOptions = {
-    ...withHookPath(optionsOf(flags, { name: nameOf(command), ...said, ...sender })),
+    ...withHookPath(optionsOf(flags, { name: nameOf(command), ...said, ...preset })),
     ...(mix !== undefined && { requests: { ...given.requests, mix } }),
     command: program,
     args: command.length > 0 ? args : (manifest?.options.args ?? []),

@@ -47,7 +47,7 @@ describe.concurrent('podrain lint reads what kubectl reads', () => {
   })
 })
 
-describe.concurrent('podrain lint is not silent about what it passes over', () => {
+describe.concurrent('podrain lint is not silent about what it skips', () => {
   test('in a directory: a template, and settings with comments, and neither ends it', async () => {
     const at = await directory()
     await mkdir(join(at, '.vscode'))
@@ -59,15 +59,15 @@ describe.concurrent('podrain lint is not silent about what it passes over', () =
     await writeFile(join(at, 'web.yaml'), manifest.replace('prestop', 'preStop'))
     const { code, stderr, stdout } = await podrain(['lint', at])
     expect(stderr).toBe('')
-    expect(stdout).toContain(`passed over ${join(at, '.vscode/tasks.json')}:`)
-    expect(stdout).toContain(`passed over ${join(at, 'service.yaml')}:1 a template with \`{{ }}\`, as of Helm: `)
-    expect(stdout).toMatch(/Nothing found in 1 document; 2 things passed over\.\n$/)
+    expect(stdout).toContain(`skipped ${join(at, '.vscode/tasks.json')}:`)
+    expect(stdout).toContain(`skipped ${join(at, 'service.yaml')}:1 a template with \`{{ }}\`, as of Helm: `)
+    expect(stdout).toMatch(/Nothing found in 1 document; 2 things skipped\.\n$/)
     expect(code).toBe(0)
   })
 
   test('fails a run in which nothing could be judged', async () => {
     const { code, stdout } = await podrain(['lint', await file(template)])
-    expect(stdout).toMatch(/There is no pod in 0 documents; 1 thing passed over: nothing was judged\.\n$/)
+    expect(stdout).toMatch(/There is no pod in 0 documents; 1 thing skipped: nothing was judged\.\n$/)
     expect(code).toBe(2)
   })
 })

@@ -80,7 +80,7 @@ describe.concurrent('podrain lint', () => {
     },
   )
 
-  test('an empty file beside others is passed over', async () => {
+  test('an empty file beside others is skipped', async () => {
     const [empty, at] = [await file(''), await file(bad.replace('npm', 'node').replace('prestop', 'preStop'))]
     expect(await podrain(['lint', empty, at])).toMatchObject({ code: 0 })
   })
@@ -224,7 +224,7 @@ describe.concurrent('podrain lint --against', () => {
     expect(code).toBe(0)
   })
 
-  test('adds up what the app has, and knows what is in front by the files', async () => {
+  test('adds up what the app has, and knows what routes to the pod by the files', async () => {
     const alb = `${manifest(60)}---
 apiVersion: v1
 kind: Service

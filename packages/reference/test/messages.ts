@@ -92,7 +92,7 @@ export class Texts {
     })
   }
 
-  /** The texts that are written to stderr, and the reasons why a manifest was passed over. */
+  /** The texts that are written to stderr, and the reasons why a manifest was skipped. */
   warnings(): Message[] {
     return this.#messages((node) => {
       if (node.type === 'CallExpression') {
@@ -100,8 +100,8 @@ export class Texts {
         return isWritten ? { argument: node.arguments[0], levels: ['stderr'] } : undefined
       }
       const names: string[] = node.type === 'ObjectExpression' ? node.properties.map(({ key }: Tree) => key?.name) : []
-      const isPassedOver = ['file', 'line', 'what', 'why'].every((name) => names.includes(name))
-      return isPassedOver ? { argument: node.properties[names.indexOf('why')].value, levels: ['stderr'] } : undefined
+      const isSkipped = ['file', 'line', 'what', 'why'].every((name) => names.includes(name))
+      return isSkipped ? { argument: node.properties[names.indexOf('why')].value, levels: ['stderr'] } : undefined
     })
   }
 

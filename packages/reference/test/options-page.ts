@@ -111,7 +111,10 @@ function presetsTable(): string {
 
 function kubernetesOptions(): string {
   const path = 'kubernetes/src/options.ts'
-  const options = [...membersOf(path, 'KubernetesOptions'), ...under('report', membersOf(path, 'ReportSettings'))]
+  const options = [
+    ...membersOf(path, 'KubernetesOptions'),
+    ...under('annotations', membersOf(path, 'AnnotationSettings')),
+  ]
   return options
     .map(({ name, type, text, fallback = 'none' }) => `- **\`${name}\`** (\`${type}\`): ${text} Default: ${fallback}.`)
     .join('\n')

@@ -41,7 +41,7 @@ test('a page counts every lost request, and says of each kind when, where and wh
   }
 })
 
-test('a page of an untrustworthy result says so in its headline, instead of the number of losses', () => {
+test('a page of an inconclusive result says so in its headline, instead of the number of losses', () => {
   const { options, events, samples } = sampleRehearsal()
   const busy = events.map((event) => (event.type === 'load-end' ? { ...event, eventLoopDelayMs: 1600 } : event))
   const whole = events.filter(({ type }) => type !== 'lost')
@@ -49,7 +49,7 @@ test('a page of an untrustworthy result says so in its headline, instead of the 
     parseHTML(renderPage([result]))
       .document.querySelector('.verdict')
       ?.textContent?.replaceAll(/\s+/g, ' ')
-  expect(headline(conclude(options, busy, samples))).toMatch(/^Not trustworthy 6 lost of 172 requests /)
+  expect(headline(conclude(options, busy, samples))).toMatch(/^Inconclusive 6 lost of 172 requests /)
   expect(headline(conclude(options, whole, samples, 'Enough'))).toBe('Cut short 0 lost of 172 requests')
 })
 

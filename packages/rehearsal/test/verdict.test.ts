@@ -71,25 +71,25 @@ describe('the verdict is', () => {
     expect(verdictSentence(result, 5)).toBe('3 of 6000 requests lost; 5 are allowed.')
   })
 
-  test('not trustworthy when the kubelet was held up for longer than a probe may take, lost or not', () => {
+  test('inconclusive when the kubelet was held up for longer than a probe may take, lost or not', () => {
     for (const losses of [0, 3]) {
       const result = tell({ eventLoopDelayMs: 1600, losses })
-      expect(result.summary.verdict).toBe('not trustworthy')
+      expect(result.summary.verdict).toBe('inconclusive')
       expect(verdictSentence(result)).toMatch(
-        /^Not trustworthy\. This machine was too busy: the kubelet could do nothing for 1600 ms/,
+        /^Inconclusive\. This machine was too busy: the kubelet could do nothing for 1600 ms/,
       )
     }
   })
 
-  test('not trustworthy when the clients were held up for as long as a probe may take', () => {
+  test('inconclusive when the clients were held up for as long as a probe may take', () => {
     expect(tell({ loadEventLoopDelayMs: 999 }).summary.verdict).toBe('clean')
-    expect(tell({ loadEventLoopDelayMs: 1000 }).summary.verdict).toBe('not trustworthy')
+    expect(tell({ loadEventLoopDelayMs: 1000 }).summary.verdict).toBe('inconclusive')
   })
 
-  test('not trustworthy when what stands between clients and pods was held up for as long as that', () => {
+  test('inconclusive when what stands between clients and pods was held up for as long as that', () => {
     expect(tell({ hopEventLoopDelayMs: 999 }).summary.verdict).toBe('clean')
     expect(verdictSentence(tell({ hopEventLoopDelayMs: 1000 }))).toMatch(
-      /^Not trustworthy\. This machine was too busy: the proxy between clients and pods could do nothing for 1000 ms/,
+      /^Inconclusive\. This machine was too busy: the proxy between clients and pods could do nothing for 1000 ms/,
     )
   })
 
@@ -142,7 +142,7 @@ test('several rehearsals say what share is lost at most, by the rule of three', 
   )
   expect(verdictOfAll([...results, tell({ losses: 2 })])).toBe('2 of 24000 requests lost, in 1 of 4 rehearsals.')
   expect(verdictOfAll([...results, tell({ eventLoopDelayMs: 2000 })])).toContain(
-    '1 of the rehearsals were cut short or are not trustworthy.',
+    '1 of the rehearsals were cut short or are inconclusive.',
   )
 })
 
@@ -161,12 +161,12 @@ describe('the time without any answer', () => {
 
   test('is that of the longest stretch, and of all of them', () => {
     const samples = samplesOf('1111111111111-----11----11')
-    expect(tell({ samples }).summary.silence).toEqual({ longestMs: 500, totalMs: 900 })
+    expect(tell({ samples }).summary.outage).toEqual({ longestMs: 500, totalMs: 900 })
     expect(verdictSentence(tell({ samples }))).toContain('for 0.5 s no client got an answer')
   })
 
   test('is none when it was as long before anything was done to the pods', () => {
-    expect(tell({ samples: samplesOf('11---1---1---111---11---11') }).summary.silence).toEqual({
+    expect(tell({ samples: samplesOf('11---1---1---111---11---11') }).summary.outage).toEqual({
       longestMs: 0,
       totalMs: 0,
     })
@@ -174,6 +174,6 @@ describe('the time without any answer', () => {
 
   test('is none when nobody waits', () => {
     const idle = samplesOf('1111111111111--------11').map((sample) => ({ ...sample, inFlight: counts(0) }))
-    expect(tell({ samples: idle }).summary.silence.longestMs).toBe(0)
+    expect(tell({ samples: idle }).summary.outage.longestMs).toBe(0)
   })
 })

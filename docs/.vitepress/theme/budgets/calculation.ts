@@ -154,7 +154,7 @@ function codeOf(options: TimeOptions): string {
 /** The part of a Deployment that the times are about. */
 function manifestOf({ gracePeriod, behind }: Times): string {
   const seconds = gracePeriod / 1000
-  const sender = behind === 'kube-proxy' ? '' : `            - { name: PODRAIN_BEHIND, value: ${behind} }\n`
+  const balancer = behind === 'kube-proxy' ? '' : `            - { name: PODRAIN_BEHIND, value: ${behind} }\n`
   return `spec:
   template:
     spec:
@@ -163,7 +163,7 @@ function manifestOf({ gracePeriod, behind }: Times): string {
         - name: web
           env:
             - { name: TERMINATION_GRACE_PERIOD_SECONDS, value: "${seconds}" }
-${sender}          lifecycle:
+${balancer}          lifecycle:
             preStop: { httpGet: { path: /prestop, port: 8080 } }
           readinessProbe:
             httpGet: { path: /readyz, port: 8080 }

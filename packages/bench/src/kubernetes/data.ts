@@ -14,7 +14,7 @@ export interface Counted {
   readonly watches: Readonly<Record<Kind, { readonly mean: number; readonly most: number }>>
 }
 
-export const scenarios = ['serving', 'reporting', 'rolling over', 'forbidden'] as const
+export const scenarios = ['serving', 'writing annotations', 'rolling over', 'forbidden'] as const
 /**
  * How the API is away after every watch has broken: it refuses connections, accepts requests and never responds, or responds with a
  * status.

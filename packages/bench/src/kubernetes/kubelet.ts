@@ -18,8 +18,8 @@ export interface Setup {
   /** If undefined, pods only drain. */
   readonly kubernetes: Packages['kubernetes'] | undefined
   readonly kubeConfig: KubeConfigLike
-  /** Whether pods report how busy they are. */
-  readonly report: boolean
+  /** Whether pods write annotations that say how busy they are. */
+  readonly annotations: boolean
   /** The number of requests in flight, read each time anew. @default a pod has none */
   readonly inFlight?: () => number
 }
@@ -59,11 +59,11 @@ export class Pods implements Kubelet {
   }
 
   start(pod: string): void {
-    const { clock, core, kubernetes, kubeConfig, report, inFlight } = this.#setup
+    const { clock, core, kubernetes, kubeConfig, annotations, inFlight } = this.#setup
     const exit = new Exit()
     const drain = new core.Drain({ clock, process: exit, logger: silent, platform: 'kubernetes' })
     if (inFlight) Object.defineProperty(drain, 'inFlight', { get: inFlight })
-    const follows = kubernetes?.kubernetes(drain, { pod, namespace, kubeConfig, report })
+    const follows = kubernetes?.kubernetes(drain, { pod, namespace, kubeConfig, annotations })
     this.#running.set(pod, { drain, exit, follows })
   }
 

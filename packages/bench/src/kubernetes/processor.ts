@@ -29,7 +29,7 @@ async function timesOf(pods: number, sample: number, packages: Pick<Setup, 'core
       async applyToHTTPSOptions() {},
     }
     const clock = new VirtualClock()
-    const running = new Pods({ ...packages, clock, kubeConfig, report: false })
+    const running = new Pods({ ...packages, clock, kubeConfig, annotations: false })
     let gone: string[] = []
     let settled = true
     const pass = async (ms: number, act: Pick<Question, 'act'> = {}): Promise<void> => {

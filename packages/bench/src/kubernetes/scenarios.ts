@@ -4,7 +4,7 @@ import type { Setup } from './kubelet.js'
 import { Simulation } from './simulation.js'
 import { afterRollout, longestRollout, minute, startWithin, warm } from './terms.js'
 
-/** Requests in flight on average, in pods that report. */
+/** Requests in flight on average, in pods that write annotations. */
 const meanInFlight = 6
 /** Milliseconds after an absence in which the pods must have their watches again. */
 const longestReturn = 60 * minute
@@ -23,9 +23,9 @@ export async function simulate(
   { scenario, pods, services, sample }: Order,
   packages: Pick<Setup, 'core' | 'kubernetes'>,
 ): Promise<Pick<Run, 'phases' | 'again'>> {
-  const report = scenario === 'reporting'
+  const annotations = scenario === 'writing annotations'
   const inFlight = (): number => poisson(meanInFlight)
-  const simulation = new Simulation({ ...packages, pods, services, sample, report, inFlight })
+  const simulation = new Simulation({ ...packages, pods, services, sample, annotations, inFlight })
   const { tally, workload, api } = simulation
   const phases: Phase[] = []
   const phase = (name: string, counted: Counted): void => void phases.push({ name, ...counted })

@@ -18,7 +18,7 @@ const quietTurns = 4
 /** Characters that are decompressed per millisecond, at least. Threads decompress, so decompression takes real time. */
 const decompressedPerMs = 150_000
 
-export interface SimulationOptions extends Pick<Setup, 'core' | 'kubernetes' | 'report'> {
+export interface SimulationOptions extends Pick<Setup, 'core' | 'kubernetes' | 'annotations'> {
   readonly pods: number
   readonly services: number
   readonly sample: number

@@ -66,9 +66,9 @@ ${tableOf(of('serving'), nameOf, {
 
 ${picture('kubernetes-serving', 'Bytes from the API server in an hour of serving, by the number of pods')}
 
-With \`report: true\`, and a steady mean of 6 requests in flight:
+With \`annotations: true\`, and a steady mean of 6 requests in flight:
 
-${tableOf(of('reporting'), nameOf, {
+${tableOf(of('writing annotations'), nameOf, {
   'an hour: PATCHes': each('hour', patchesIn, 2),
   'an hour: kB': each('hour', bytesIn, 1, 1e3),
   'all pods: writes/s': rate('hour', patchesIn, 2),

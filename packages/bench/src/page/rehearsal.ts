@@ -21,7 +21,7 @@ export const rehearsal: Section = (directories, charts) => {
 
 Each row is a rolling update of an app with podrain, and then some minutes of load: ${fixed(rate)} requests per second from all clients
 together. Memory is the largest resident set of the rehearsal's own process, with the threads of its clients and without the pods. “Held up” is
-the longest time in which the simulated kubelet or the clients could not run. If it reaches ${fixed(probe)} ms, the timeout of a readiness probe, the verdict is “not trustworthy”.
+the longest time in which the simulated kubelet or the clients could not run. If it reaches ${fixed(probe)} ms, the timeout of a readiness probe, the verdict is “inconclusive”.
 
 ${table(
   [

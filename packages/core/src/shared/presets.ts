@@ -12,13 +12,13 @@ export interface Preset {
    */
   readonly idle?: number
   /**
-   * Milliseconds from a change of the endpoints until the load balancer stops sending to the pod: the shortest time, the median and
+   * Milliseconds from a change of the endpoints until the load balancer stops routing to the pod: the shortest time, the median and
    * the longest. Never more than `settle`. The rehearsal uses them.
    */
   readonly lag: readonly [min: number, median: number, max: number]
 }
 
-/** What sends requests to the pod. */
+/** What routes to the pod. */
 export type Behind =
   | 'none'
   | 'kube-proxy'

@@ -122,7 +122,7 @@ export interface DrainTimes {
     readonly quiet: number
     readonly max: number
     /** Whether the option `settle.min` was set, in place of the preset of `behind`. */
-    readonly own: boolean
+    readonly explicit: boolean
   }
 }
 

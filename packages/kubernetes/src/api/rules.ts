@@ -4,7 +4,7 @@ const rules = {
   slices: { apiGroup: 'discovery.k8s.io', resource: 'endpointslices', verbs: 'list' },
   services: { apiGroup: '""', resource: 'services', verbs: 'get' },
   evictions: { apiGroup: 'lifecycle.k8s.io', resource: 'evictions, evictions/status', verbs: 'get, watch, patch' },
-  report: { apiGroup: '""', resource: 'pods', verbs: 'patch' },
+  annotations: { apiGroup: '""', resource: 'pods', verbs: 'patch' },
 } as const
 
 export type Need = keyof typeof rules
@@ -16,7 +16,7 @@ export const without: Readonly<Record<Need, string>> = {
   services:
     'podrain takes their traffic policies to be `Local`: a ready pod on another node does not end the wait for load balancers early',
   evictions: 'the pod is evicted like any other',
-  report: 'the annotations are not written',
+  annotations: 'the annotations are not written',
 }
 
 /** The log line about a missing rule. It contains the rule in YAML, to be added to a Role. */

@@ -25,7 +25,7 @@ export interface EndpointsOptions {
 
 /**
  * Finds out by EndpointSlices whether load balancers have stopped sending to this pod. While the pod serves, it asks once which Services
- * list the pod. While the pod drains, it asks for their slices every second, until they show that nothing sends to the pod any more.
+ * list the pod. While the pod drains, it asks for their slices every second, until they show that nothing routes to the pod any more.
  */
 export class Endpoints {
   readonly #options: EndpointsOptions
@@ -43,7 +43,7 @@ export class Endpoints {
   #begun = 0
   /** The time of the last request whose response listed the pod as ready. */
   #confirmedAt = Number.NEGATIVE_INFINITY
-  /** The time since which slices show that nothing sends to the pod any more. undefined if they do not show that. */
+  /** The time since which slices show that nothing routes to the pod any more. undefined if they do not show that. */
   #settledAt: number | undefined
   /** Whether slices have shown that again, after `settleAfter`. */
   #isSettled = false

@@ -13,7 +13,7 @@ export interface ServicesOptions {
   readonly onUnknownPolicy: (service: string, isForbidden: boolean) => void
 }
 
-/** The Services that send to this pod: their names, their traffic policies and their slices. */
+/** The Services that route to this pod: their names, their traffic policies and their slices. */
 export class Services {
   readonly #options: ServicesOptions
   /** For each Service: whether it sends only to pods on the same node, or may do so, because its traffic policy is unknown. */

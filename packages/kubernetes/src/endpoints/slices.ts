@@ -67,14 +67,14 @@ export class Slices {
   }
 
   /**
-   * Whether slices can show that nothing sends to the pod any more. They cannot for a headless Service, because its clients cache
+   * Whether slices can show that nothing routes to the pod any more. They cannot for a headless Service, because its clients cache
    * addresses from DNS, and not for a Service that lists the pod to the end (`published`).
    */
   get conclusive(): boolean {
     return this.#entries.size > 0 && !this.#some(({ headless, listed }) => headless || listed === 'published')
   }
 
-  /** Whether slices show that nothing sends to the pod any more. */
+  /** Whether slices show that nothing routes to the pod any more. */
   get settled(): boolean {
     return this.conclusive && !this.#some(({ settled }) => !settled)
   }
@@ -111,7 +111,7 @@ export class Slices {
   update(name: string, slice: EndpointSlice | undefined, others: readonly EndpointSlice[] = []): void {
     const entry = this.#entries.get(name)
     if (!entry) return
-    // A missing slice does not prove that nothing sends to the pod. A response from a proxy in front of the API may be empty, too.
+    // A missing slice does not prove that nothing routes to the pod. A response from a proxy in front of the API may be empty, too.
     if (!slice) this.#entries.set(name, { ...entry, listed: 'not listed', settled: false })
     // Another API server than before may have responded, with an older version.
     else if (!isOlder(slice.metadata.resourceVersion, entry.version)) {

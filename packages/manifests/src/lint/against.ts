@@ -162,7 +162,7 @@ function compareTimes(container: Container, times: DrainTimes, world: World, rep
   if (because !== undefined && settle.min < needed) {
     report(
       container.place,
-      `The app waits ${seconds(settle.min)} (${settle.own ? '`settle.min`' : `behind '${times.behind}'`}), but ${name} needs ${seconds(needed)} to stop routing to the pod: ${because}`,
+      `The app waits ${seconds(settle.min)} (${settle.explicit ? '`settle.min`' : `behind '${times.behind}'`}), but ${name} needs ${seconds(needed)} to stop routing to the pod: ${because}`,
       { severity: 'warning', fix: `${behindVariable}: ${behind}` },
     )
   }

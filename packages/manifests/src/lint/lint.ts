@@ -5,8 +5,8 @@ import { rules } from '../rules/index.js'
 import type { Details, Rule } from '../rules/rule.js'
 import { addTo } from '../shared/lists.js'
 import { applyEdits, type Edit } from '../text/edits.js'
-import type { PassedOver } from '../text/passed-over.js'
 import { manifestsIn, type Place } from '../text/place.js'
+import type { Skipped } from '../text/skipped.js'
 import { Manifest, type Source, type SyntaxProblem } from '../text/source.js'
 import type { Facts, World } from '../world/world.js'
 import { againstId, type Ignore, ignoresAmong, ignoresIn } from './ignores.js'
@@ -15,8 +15,8 @@ import { againstId, type Ignore, ignoresAmong, ignoresIn } from './ignores.js'
 export interface LintOptions extends Facts {
   /** Accepted findings, each with its reason. @default [] */
   readonly ignore?: readonly Ignore[]
-  /** What `readSources` passed over. It becomes part of the result. @default [] */
-  readonly passedOver?: readonly PassedOver[]
+  /** What `readSources` skipped. It becomes part of the result. @default [] */
+  readonly skipped?: readonly Skipped[]
 }
 
 /** A finding that is accepted, and why. */
@@ -35,7 +35,7 @@ export interface LintResult {
   /** Files that could not be read. */
   readonly problems: readonly SyntaxProblem[]
   /** What was not judged: templates, charts, objects from elsewhere. They may contain mistakes that are not in `findings`. */
-  readonly passedOver: readonly PassedOver[]
+  readonly skipped: readonly Skipped[]
   /** How many YAML documents were read. */
   readonly documents: number
   /** How many pods and pod templates were found. Without any there was nothing to judge. */
@@ -76,7 +76,7 @@ export function judge(reading: Reading, options: LintOptions, rules: readonly Ru
     findings: sorted(findings),
     ignored: sorted(ignored),
     problems: manifests.flatMap(({ problems }) => problems),
-    passedOver: byPlace([...(options.passedOver ?? []), ...reading.passedOver]),
+    skipped: byPlace([...(options.skipped ?? []), ...reading.skipped]),
     documents: manifests.reduce((sum, { documents }) => sum + documents.length, 0),
     pods: new Set(worlds.flatMap(({ pods }) => pods.map(({ resource }) => resource.place.node))).size,
   }
@@ -157,7 +157,7 @@ function ownerOf(place: Place): string | undefined {
   return kind === undefined ? undefined : `${kind}/${root.get('metadata', 'name').text ?? '?'}`
 }
 
-function byPlace(all: readonly PassedOver[]): PassedOver[] {
+function byPlace(all: readonly Skipped[]): Skipped[] {
   return [...all].sort((one, other) =>
     one.file === other.file ? one.line - other.line : one.file < other.file ? -1 : 1,
   )

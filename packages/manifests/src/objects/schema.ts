@@ -63,7 +63,7 @@ export function messageOf(complaint: Complaint): string {
 }
 
 /**
- * Asks the schema. The published validators are compiled: they know their keys, but cannot be asked for them, and pass over
+ * Asks the schema. The published validators are compiled: they know their keys, but cannot be asked for them, and ignore
  * keys that they do not know. So they are shown an object that notes what they look at: they look at each key they know.
  */
 export function consult(schema: Schema, value: unknown): Answer {

@@ -1,11 +1,11 @@
 import { posix } from 'node:path'
-import type { PassedOver } from '../text/passed-over.js'
+import type { Skipped } from '../text/skipped.js'
 import { Manifest, type Source } from '../text/source.js'
 import { type Group, groupsOf } from '../tree/groups.js'
 import { slashed } from '../tree/kustomization.js'
 import { type Facts, World } from '../world/world.js'
 import { asMeant } from './as-meant.js'
-import { bringsMore, passedOverIn } from './passed-over.js'
+import { bringsMore, skippedIn } from './skipped.js'
 
 /** Texts, and the worlds in them. */
 export interface Reading {
@@ -15,7 +15,7 @@ export interface Reading {
   /** How many worlds a file is part of. */
   readonly worldsWith: (file: string) => number
   /** What was not judged. */
-  readonly passedOver: readonly PassedOver[]
+  readonly skipped: readonly Skipped[]
 }
 
 /** Reads texts that were found together. */
@@ -29,8 +29,8 @@ export function read(sources: readonly Source[], facts: Facts = {}): Reading {
     for (const file of files) counts.set(file, (counts.get(file) ?? 0) + 1)
   }
   const unread = new Set(
-    manifests.flatMap(({ source, problems, passedOver }) =>
-      problems.length + passedOver.length > 0 ? posix.normalize(slashed(source.file)) : [],
+    manifests.flatMap(({ source, problems, skipped }) =>
+      problems.length + skipped.length > 0 ? posix.normalize(slashed(source.file)) : [],
     ),
   )
   const isComplete = ({ beyond, files, resources }: Group) =>
@@ -43,6 +43,6 @@ export function read(sources: readonly Source[], facts: Facts = {}): Reading {
       return new World(group.resources.map(asMeant), facts, { name: group.name, isComplete: isComplete(group) })
     }),
     worldsWith: (file) => counts.get(file) ?? 0,
-    passedOver: passedOverIn(manifests, groups),
+    skipped: skippedIn(manifests, groups),
   }
 }

@@ -5,14 +5,14 @@ import type { Finding, Severity } from '../rules/finding.js'
 import { rules } from '../rules/index.js'
 
 /** The whole result as JSON. */
-export function renderJson({ findings, ignored, problems, passedOver, documents, pods }: LintResult): string {
-  return `${JSON.stringify({ documents, pods, findings, ignored, problems, passedOver }, undefined, 2)}\n`
+export function renderJson({ findings, ignored, problems, skipped, documents, pods }: LintResult): string {
+  return `${JSON.stringify({ documents, pods, findings, ignored, problems, skipped }, undefined, 2)}\n`
 }
 
 const levels: Readonly<Record<Severity, Result.level>> = { error: 'error', warning: 'warning', info: 'note' }
 
 /** The result as SARIF 2.1.0, for code scanning. Ignored findings are marked as suppressed. `version`: the version of podrain. */
-export function renderSarif({ findings, ignored, problems, passedOver }: LintResult, version: string): string {
+export function renderSarif({ findings, ignored, problems, skipped }: LintResult, version: string): string {
   const descriptors: ReportingDescriptor[] = [
     ...[...rules, againstRule].map(({ id, title, why, severity }) => ({
       id,
@@ -43,9 +43,9 @@ export function renderSarif({ findings, ignored, problems, passedOver }: LintRes
         invocations: [
           {
             executionSuccessful: problems.length === 0,
-            toolExecutionNotifications: passedOver.map(({ file, line, what, why }) => ({
+            toolExecutionNotifications: skipped.map(({ file, line, what, why }) => ({
               level: 'note' as const,
-              message: { text: `Passed over: ${what}. ${why}.` },
+              message: { text: `Skipped: ${what}. ${why}.` },
               locations: [locationOf({ file, line, column: 1, endLine: line, endColumn: 1 })],
             })),
           },
@@ -100,13 +100,13 @@ function uriOf(file: string): string {
 const commands: Readonly<Record<Severity, string>> = { error: 'error', warning: 'warning', info: 'notice' }
 
 /** The result as commands of GitHub Actions, which become annotations of the lines. */
-export function renderGithub({ findings, problems, passedOver }: LintResult): string {
+export function renderGithub({ findings, problems, skipped }: LintResult): string {
   const lines = [
     ...problems.map(({ file, line, column, message }) =>
       command('error', { file, line, col: column, title: 'yaml' }, message),
     ),
-    ...passedOver.map(({ file, line, what, why }) =>
-      command('notice', { file, line, title: 'podrain passed over' }, `${what}: ${why}`),
+    ...skipped.map(({ file, line, what, why }) =>
+      command('notice', { file, line, title: 'podrain skipped' }, `${what}: ${why}`),
     ),
     ...findings.map(({ severity, file, line, column, endLine, endColumn, rule, message, fix, chart }) =>
       command(

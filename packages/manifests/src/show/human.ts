@@ -25,18 +25,18 @@ export function renderHuman(result: LintResult, sources: readonly Source[], { co
       fix === undefined ? '' : `\n  ${green('→')} ${fix}${finding.edits === undefined ? '' : dim(' (--fix)')}`
     return `${head}\n${of}${frame(lines.get(file) ?? [], finding)}${advice}\n`
   })
-  const { passedOver } = result
-  const shown = passedOver.slice(0, mostPassedOver).map(({ file, line, what, why }) => {
-    return `${dim(`passed over ${file}:${line}`)} ${what}: ${dim(why)}\n`
+  const { skipped } = result
+  const shown = skipped.slice(0, mostSkipped).map(({ file, line, what, why }) => {
+    return `${dim(`skipped ${file}:${line}`)} ${what}: ${dim(why)}\n`
   })
-  const more = passedOver.length - shown.length
-  const rest = more === 0 ? [] : [dim(`passed over ${more} more; --format json names all\n`)]
+  const more = skipped.length - shown.length
+  const rest = more === 0 ? [] : [dim(`skipped ${more} more; --format json names all\n`)]
   const silent = shown.length === 0 ? [] : [[...shown, ...rest].join('')]
   return [...blocks, ...silent, summary(result, paint, green)].join('\n')
 }
 
 /** The most entries that are listed, so that they do not fill the screen. */
-const mostPassedOver = 20
+const mostSkipped = 20
 
 function frame(lines: readonly string[], { line, column, endLine, endColumn }: Finding): string {
   const end = endLine === line ? { end: { line, column: Math.max(endColumn, column + 1) } } : {}
@@ -50,15 +50,15 @@ function frame(lines: readonly string[], { line, column, endLine, endColumn }: F
 }
 
 function summary(
-  { findings, ignored, passedOver, documents, pods }: LintResult,
+  { findings, ignored, skipped, documents, pods }: LintResult,
   paint: Record<Severity, (text: string) => string>,
   green: (text: string) => string,
 ): string {
   const docs = plural(documents, 'document')
   const silenced = `${ignored.length === 0 ? '' : `; ${ignored.length} ignored`}${
-    passedOver.length === 0 ? '' : `; ${plural(passedOver.length, 'thing')} passed over`
+    skipped.length === 0 ? '' : `; ${plural(skipped.length, 'thing')} skipped`
   }`
-  if (findings.length === 0 && pods === 0 && passedOver.length > 0) {
+  if (findings.length === 0 && pods === 0 && skipped.length > 0) {
     return `There is no pod in ${docs}${silenced}: nothing was judged.`
   }
   if (findings.length === 0 && pods === 0) return `There is no pod in ${docs}: nothing to look at.`

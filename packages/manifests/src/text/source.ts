@@ -2,7 +2,7 @@ import { type Document, LineCounter } from 'yaml'
 import { decode } from './decode.js'
 import type { Encoding } from './encoding.js'
 import { lookalikeIn } from './lookalikes.js'
-import type { PassedOver } from './passed-over.js'
+import type { Skipped } from './skipped.js'
 import { templateIn } from './template.js'
 
 /** A text with manifests. */
@@ -32,13 +32,13 @@ interface Beginning {
   readonly column: number
 }
 
-/** The documents of a text. Documents with errors are in `problems`, templates in `passedOver`. */
+/** The documents of a text. Documents with errors are in `problems`, templates in `skipped`. */
 export class Manifest {
   readonly source: Source
   readonly documents: readonly Document.Parsed[]
   readonly problems: readonly SyntaxProblem[]
   /** Templates. */
-  readonly passedOver: readonly PassedOver[]
+  readonly skipped: readonly Skipped[]
   readonly #lines = new LineCounter()
   readonly #begins: Beginning
 
@@ -48,7 +48,7 @@ export class Manifest {
     for (let at = 0; at !== -1; at = nextLine(source.text, at)) this.#lines.addNewLine(at)
     const documents: Document.Parsed[] = []
     const problems: SyntaxProblem[] = []
-    const templates = new Map<string, PassedOver>()
+    const templates = new Map<string, Skipped>()
     const nothing = source.text.indexOf('\0')
     if (nothing !== -1) {
       const message =
@@ -77,7 +77,7 @@ export class Manifest {
     }
     this.documents = documents
     this.problems = problems
-    this.passedOver = [...templates.values()]
+    this.skipped = [...templates.values()]
   }
 
   /** The message with the lookalike character that may be the reason, if the line or the one before contains one. */

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { PassedOver } from '../text/passed-over.js'
+import type { Skipped } from '../text/skipped.js'
 import type { Source } from '../text/source.js'
 
 /** ms that `helm template` may take. It only reads files. */
@@ -21,8 +21,8 @@ export function chartOf(file: string): string | undefined {
 }
 
 /** Renders a chart with its own values by `helm template`, one source for each template; or returns why it could not be rendered. */
-export function render(chart: string): Source[] | PassedOver {
-  const passedOver = (why: string): PassedOver => ({
+export function render(chart: string): Source[] | Skipped {
+  const skipped = (why: string): Skipped => ({
     file: join(chart, 'Chart.yaml'),
     line: 1,
     what: 'a Helm chart',
@@ -36,17 +36,15 @@ export function render(chart: string): Source[] | PassedOver {
   })
   const code = (error as NodeJS.ErrnoException | undefined)?.code
   if (code === 'ENOENT') {
-    return passedOver(`helm is not installed here. Lint what it makes of it: helm template ${chart} | podrain lint -`)
+    return skipped(`helm is not installed here. Lint what it makes of it: helm template ${chart} | podrain lint -`)
   }
-  if (code === 'ETIMEDOUT') return passedOver(`helm template was not done after ${limit / 1000} s`)
+  if (code === 'ETIMEDOUT') return skipped(`helm template was not done after ${limit / 1000} s`)
   if (/missing in charts\/ directory/.test(stderr)) {
-    return passedOver(`charts that it depends on are not there. Fetch them: helm dependency build ${chart}`)
+    return skipped(`charts that it depends on are not there. Fetch them: helm dependency build ${chart}`)
   }
   if (error !== undefined || status !== 0) {
     const [said = ''] = stderr.split('\n').filter((line) => /^Error/.test(line))
-    return passedOver(
-      `helm template ended with ${error === undefined ? `code ${status}` : error.message}. ${said}`.trim(),
-    )
+    return skipped(`helm template ended with ${error === undefined ? `code ${status}` : error.message}. ${said}`.trim())
   }
   return sourcesIn(stdout, chart)
 }

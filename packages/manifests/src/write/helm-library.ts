@@ -30,7 +30,7 @@ function values(facts: Facts): string {
   const { name, behind, hook, port, controlPort, grace } = facts
   return `${heading}# A chart that depends on this one says its own under the key podrain.
 ${graceComment(facts, '')}terminationGracePeriodSeconds: ${grace}
-# What sends to the pods, as a preset of podrain.
+# What routes to the pods, as a preset of podrain.
 behind: ${behind}
 # Of hook and probes: ${hook === 'control-port' ? 'the control port, which is in no Service' : 'the one that the app listens on'}.
 port: ${hook === 'control-port' ? controlPort : port}

@@ -130,13 +130,13 @@ type Told = { readonly [Name in 'behind' | 'controlPort' | 'grace']: Value } & P
 
 /** The variables that tell podrain in the app what this manifest assumes. An option in the code of the app counts before its variable. */
 export function variablesOf({ behind, hook, controlPort, grace }: Told): Variable[] {
-  const sender = 'What sends to the pod. podrain waits until this load balancer has stopped sending.'
+  const balancer = 'What routes to the pod. podrain waits until this load balancer has stopped routing to it.'
   const port = 'A port for hook and probes alone.'
   const socket = 'The hook asks podrain on the socket /tmp/podrain.sock.'
   const closed = 'Nobody can begin the drain on the port of the app.'
   return [
     graceEntry(grace),
-    ...(behind === 'kube-proxy' ? [] : [{ name: 'PODRAIN_BEHIND', value: behind, comment: sender }]),
+    ...(behind === 'kube-proxy' ? [] : [{ name: 'PODRAIN_BEHIND', value: behind, comment: balancer }]),
     ...(hook === 'control-port' ? [{ name: 'PODRAIN_CONTROL_PORT', value: controlPort, comment: port }] : []),
     ...(hook === 'exec'
       ? [

@@ -5,14 +5,14 @@ import type { KnownOptions } from '../plan/options.js'
 import type { LostEvent } from '../timeline/events.js'
 import { countOf } from '../timeline/losses.js'
 import type { Diagnosed, Diagnosis } from './diagnosis.js'
-import { type Silence, silenceOf } from './silence.js'
-import { doubtsOf, type Verdict, verdictOf } from './verdict.js'
+import { type Outage, outageOf } from './outage.js'
+import { type Verdict, verdictOf, warningsOf } from './verdict.js'
 
 /** A rehearsal in numbers. Times in ms. */
 export interface Summary {
   readonly verdict: Verdict
-  /** Why the result is not trustworthy, as sentences; empty: it is. */
-  readonly doubts: readonly string[]
+  /** Why the verdict is `inconclusive`, as sentences. Empty for other verdicts. */
+  readonly warnings: readonly string[]
   /** Requests of all clients, lost ones included. */
   readonly requests: number
   /** How many of them were sent since the scenario began. */
@@ -22,7 +22,7 @@ export interface Summary {
   /** Lost requests that the scenario did not cause: those of `diagnoses` that are `background`. */
   readonly background: number
   /** How long no client got an answer. */
-  readonly silence: Silence
+  readonly outage: Outage
   readonly requestsByClient: Readonly<Record<ClientKind, number>>
   readonly lostByClient: Readonly<Record<ClientKind, number>>
   /** Only causes that occurred, most frequent first. */
@@ -101,15 +101,15 @@ export function summarise(
   }
   const requests = total(requestsByClient)
   const lost = total(lostByClient)
-  const doubts = doubtsOf({ eventLoopDelayMs, loadEventLoopDelayMs, hopEventLoopDelayMs }, plan)
+  const warnings = warningsOf({ eventLoopDelayMs, loadEventLoopDelayMs, hopEventLoopDelayMs }, plan)
   return {
-    verdict: verdictOf(lost, doubts, incomplete),
-    doubts,
+    verdict: verdictOf(lost, warnings, incomplete),
+    warnings,
     requests,
     requestsSince: Math.max(0, requests - before),
     lost,
     background,
-    silence: silenceOf(samples, begunAt),
+    outage: outageOf(samples, begunAt),
     requestsByClient,
     lostByClient,
     lostByCause: Object.fromEntries([...causes].sort(([, a], [, b]) => b - a)),

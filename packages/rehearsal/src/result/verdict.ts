@@ -5,10 +5,10 @@ import type { KnownOptions } from '../plan/options.js'
  *
  * - `clean`: no request was lost.
  * - `lost`: at least one request was lost.
- * - `not trustworthy`: this machine was too busy to play a cluster, so the result says nothing about the app.
+ * - `inconclusive`: this machine was too busy to play a cluster, so the result says nothing about the app.
  * - `cut short`: no request was lost, but the rehearsal ended early.
  */
-export type Verdict = 'clean' | 'lost' | 'not trustworthy' | 'cut short'
+export type Verdict = 'clean' | 'lost' | 'inconclusive' | 'cut short'
 
 /** The longest delays of the event loops that play the cluster, in ms; null: unknown, or there is none. */
 interface HeldUp {
@@ -17,8 +17,8 @@ interface HeldUp {
   readonly hopEventLoopDelayMs: number | null
 }
 
-/** Why the result is not trustworthy, as sentences; empty: it is. A delay is too long if a readiness probe would fail in that time. */
-export function doubtsOf(
+/** Why the verdict is `inconclusive`, as sentences. Empty for other verdicts. A delay is too long if a readiness probe would fail in that time. */
+export function warningsOf(
   { eventLoopDelayMs, loadEventLoopDelayMs, hopEventLoopDelayMs }: HeldUp,
   plan: KnownOptions,
 ): string[] {
@@ -35,8 +35,8 @@ export function doubtsOf(
   })
 }
 
-export function verdictOf(lost: number, doubts: readonly string[], incomplete: string | null): Verdict {
-  if (doubts.length > 0) return 'not trustworthy'
+export function verdictOf(lost: number, warnings: readonly string[], incomplete: string | null): Verdict {
+  if (warnings.length > 0) return 'inconclusive'
   if (lost > 0) return 'lost'
   return incomplete === null ? 'clean' : 'cut short'
 }

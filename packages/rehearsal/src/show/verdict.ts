@@ -5,9 +5,9 @@ const enough = 300
 
 /** A result in a few sentences. `allowed`: how many lost requests still count as success. */
 export function verdictSentence(result: Rehearsal, allowed = 0): string {
-  const { verdict, doubts, lost } = result.summary
+  const { verdict, warnings, lost } = result.summary
   const sentences = [
-    ...(verdict === 'not trustworthy' ? ['Not trustworthy.', ...doubts] : []),
+    ...(verdict === 'inconclusive' ? ['Inconclusive.', ...warnings] : []),
     ...(result.incomplete === null ? [] : [`Cut short. ${result.incomplete}.`]),
     `${lossesOf(result)}${lost > 0 && lost <= allowed ? `; ${allowed} are allowed` : ''}.`,
     ...(lost === 0 && result.incomplete === null ? fewOf(result) : []),
@@ -27,21 +27,20 @@ export function verdictOfAll(results: readonly Rehearsal[], allowed = 0): string
   const since = sum(({ summary }) => summary.requestsSince)
   const background = sum(({ summary }) => summary.background)
   const bad = results.filter(({ summary }) => summary.lost > allowed).length
-  const unknown = results.filter(({ incomplete, summary }) => incomplete !== null || summary.doubts.length > 0).length
+  const unknown = results.filter(({ incomplete, summary }) => incomplete !== null || summary.warnings.length > 0).length
   const sentences = [
     lost === 0
       ? `Nothing lost in ${results.length} rehearsals${background > 0 ? ` of ${requests} requests` : `: all ${requests} requests were answered`}. With a confidence of 95 %, fewer than 1 in ${Math.max(1, Math.floor(since / 3))} are lost.`
       : `${lost} of ${requests} requests lost, in ${bad} of ${results.length} rehearsals${allowed > 0 ? ` more than the ${allowed} that are allowed` : ''}.`,
     ...backgroundOf(lost, background),
-    ...(unknown === 0 ? [] : [`${unknown} of the rehearsals were cut short or are not trustworthy.`]),
+    ...(unknown === 0 ? [] : [`${unknown} of the rehearsals were cut short or are inconclusive.`]),
   ]
   return sentences.join(' ')
 }
 
-function lossesOf({ incomplete, summary: { lost, background, requests, killed, silence } }: Rehearsal): string {
+function lossesOf({ incomplete, summary: { lost, background, requests, killed, outage } }: Rehearsal): string {
   const deaths = killed === 0 ? '' : `; ${killed} ${killed === 1 ? 'pod' : 'pods'} had to be killed`
-  const silent =
-    silence.longestMs === 0 ? '' : `; for ${(silence.longestMs / 1000).toFixed(1)} s no client got an answer`
+  const silent = outage.longestMs === 0 ? '' : `; for ${(outage.longestMs / 1000).toFixed(1)} s no client got an answer`
   if (lost > 0) return `${lost} of ${requests} requests lost${silent}${deaths}`
   const all = background === 0 ? `: all ${requests} requests were answered` : ` of ${requests} requests`
   const nothing = incomplete === null ? all : ` of the ${requests} requests until then`

@@ -67,8 +67,7 @@ function verdict(result: Rehearsal): Markup {
 /** What a reader has to know before trusting the number. */
 function remarks(result: Rehearsal): Markup | null {
   const { verdict, background } = result.summary
-  if (verdict !== 'not trustworthy' && result.incomplete === null && background === 0 && verdict !== 'clean')
-    return null
+  if (verdict !== 'inconclusive' && result.incomplete === null && background === 0 && verdict !== 'clean') return null
   return html`<p class="lead">${prose(verdictSentence(result))}</p>`
 }
 
@@ -117,7 +116,7 @@ ${fact('exits of old pods', noEnd ?? counts(summary.exits).join(', '))}
 ${fact('hook failures', summary.hookFailures)}
 ${fact(`slowest answer, before and during the ${disruptionOf(result).noun}`, `${milliseconds(before)}, ${milliseconds(during)}`)}
 ${fact('duration', seconds(summary.durationMs))}
-${fact('without any answer, at most', seconds(summary.silence.longestMs))}
+${fact('longest outage', seconds(summary.outage.longestMs))}
 ${fact('kubelet and clients held up, at most', `${summary.eventLoopDelayMs === null ? unknown : milliseconds(summary.eventLoopDelayMs)}, ${milliseconds(summary.loadEventLoopDelayMs)}`)}
 ${options.through === null ? null : fact('relay and proxy held up, at most', milliseconds(summary.hopEventLoopDelayMs))}
 </dl>`

@@ -1,18 +1,18 @@
 import type { Drain } from '@podrain/core'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Backoff } from '../src/api/backoff.js'
-import { type Annotations, magnitude, Report } from '../src/report.js'
+import { type Annotations, LoadAnnotations, magnitude } from '../src/load-annotations.js'
 import { type Cluster, cluster, FakeClock, type Misbehaviour } from './support.js'
 
 const nothing = { lines: { pods: [], endpointslices: [] } }
 
-async function reporting(misbehave?: Misbehaviour): Promise<Cluster> {
-  const pod = await cluster({ report: true }, {}, misbehave ? { ...nothing, misbehave } : nothing)
+async function annotating(misbehave?: Misbehaviour): Promise<Cluster> {
+  const pod = await cluster({ annotations: true }, {}, misbehave ? { ...nothing, misbehave } : nothing)
   await expect.poll(() => pod.api.watching).toBe(1)
   return pod
 }
 
-/** The longest time to the first report, and from one to the next, in milliseconds. */
+/** The longest time to the first write, and from one to the next, in milliseconds. */
 const [first, next] = [66_000, 36_000]
 
 const patches = ({ api }: Cluster): unknown[] => api.called('patch', 'pods').map(({ body }) => JSON.parse(body))
@@ -55,17 +55,17 @@ async function hours(clock: FakeClock, count: number): Promise<void> {
   }
 }
 
-describe('the report on the pod', () => {
-  test('shows the load in orders of magnitude, by a merge patch that changes only annotations of this pod', async () => {
-    const pod = await reporting()
+describe('the annotations about the load', () => {
+  test('show the load in orders of magnitude, by a merge patch that changes only annotations of this pod', async () => {
+    const pod = await annotating()
     addTasks(pod, 37)
     await pod.pass(first)
     await expect.poll(() => patches(pod)).toEqual([annotations('0', '10', '1000')])
     expect(pod.api.called('patch', 'pods')[0]?.type).toBe('application/merge-patch+json')
   })
 
-  test('is written again only when an order of magnitude has changed: a higher one soon, at most every half minute', async () => {
-    const pod = await reporting()
+  test('are written again only when an order of magnitude has changed: a higher one soon, at most every half minute', async () => {
+    const pod = await annotating()
     const end = addTasks(pod, 2)
     await pod.pass(first)
     await expect.poll(() => patches(pod)).toHaveLength(1)
@@ -78,8 +78,8 @@ describe('the report on the pod', () => {
     await expect.poll(() => patches(pod)).toEqual([annotations('0', '1', '100'), annotations('0', '10', '1000')])
   })
 
-  test('shows the highest load of the last half minute, so a moment without work does not count as idle', async () => {
-    const pod = await reporting()
+  test('show the highest load of the last half minute, so a moment without work does not count as idle', async () => {
+    const pod = await annotating()
     const end = addTasks(pod, 1)
     await pod.pass(first)
     await expect.poll(() => patches(pod)).toEqual([annotations('0', '1', '100')])
@@ -88,7 +88,7 @@ describe('the report on the pod', () => {
     await expect.poll(() => patches(pod)[1]).toEqual(annotations('0', '0', '0'))
   })
 
-  test('is not written for a load that rises and falls: with a mean of 6 in flight, no write after the first hour', async () => {
+  test('are not written for a load that rises and falls: with a mean of 6 in flight, no write after the first hour', async () => {
     const clock = new FakeClock()
     let seed = 1
     const random = vi.spyOn(Math, 'random').mockImplementation(() => {
@@ -97,7 +97,7 @@ describe('the report on the pod', () => {
     })
     onTestFinished(() => random.mockRestore())
     const written: Annotations[] = []
-    const report = new Report({
+    const load = new LoadAnnotations({
       drain: {
         clock,
         get inFlight() {
@@ -105,39 +105,39 @@ describe('the report on the pod', () => {
         },
         status: () => ({ tasks: [] }),
       } as unknown as Drain,
-      every: 30_000,
+      interval: 30_000,
       deletionCost: true,
       write: async (what) => void written.push(what),
       onFailure: () => 0,
     })
-    report.start()
+    load.start()
     await hours(clock, 1)
     const begun = written.length
     expect(begun).toBeGreaterThan(0)
     expect(begun).toBeLessThanOrEqual(4)
     await hours(clock, 5)
     expect(written.length).toBe(begun)
-    report.stop()
+    load.stop()
   })
 
-  test('is not written at the same moment by pods that have started together', async () => {
+  test('are not written at the same moment by pods that have started together', async () => {
     const clock = new FakeClock()
     const at: number[] = []
-    const reports = Array.from({ length: 100 }, () => {
+    const loads = Array.from({ length: 100 }, () => {
       const drain = { clock, inFlight: 1, status: () => ({ tasks: [] }) } as unknown as Drain
       const write = async (): Promise<void> => void at.push(clock.now())
-      return new Report({ drain, every: 30_000, deletionCost: true, write, onFailure: () => 0 })
+      return new LoadAnnotations({ drain, interval: 30_000, deletionCost: true, write, onFailure: () => 0 })
     })
-    for (const report of reports) report.start()
+    for (const load of loads) load.start()
     clock.advance(first)
     expect(at).toHaveLength(100)
     const inOneSecond = at.map((from) => at.filter((each) => each >= from && each < from + 1000).length)
     expect(Math.max(...inOneSecond)).toBeLessThan(25)
-    for (const report of reports) report.stop()
+    for (const load of loads) load.stop()
   })
 
   test('without permission: the log names the missing rule once, and the write is repeated after 10 to 30 minutes', async () => {
-    const pod = await reporting((call, response) => {
+    const pod = await annotating((call, response) => {
       if (call.verb === 'patch') response.writeHead(403).end('{"kind":"Status","code":403,"message":"forbidden"}')
       return call.verb === 'patch'
     })
@@ -153,8 +153,8 @@ describe('the report on the pod', () => {
   test.each([
     ['in seconds', () => '120'],
     ['by a date', (date: string) => new Date(Date.parse(date) + 120_000).toUTCString()],
-  ])('respects Retry-After %s', async (_, until) => {
-    const pod = await reporting((call, response) => {
+  ])('respect Retry-After %s', async (_, until) => {
+    const pod = await annotating((call, response) => {
       if (call.verb === 'patch') {
         response.writeHead(429, { 'retry-after': until(String(response.getHeader('date'))) }).end()
       }
@@ -167,14 +167,14 @@ describe('the report on the pod', () => {
     await expect.poll(() => patches(pod).length).toBeGreaterThanOrEqual(2)
   })
 
-  test('comes at the next interval after an outage of the API, however long both were', async () => {
+  test('come at the next interval after an outage of the API, however long both were', async () => {
     const clock = new FakeClock()
     const backoff = new Backoff(clock)
     let isDown = true
     let written = 0
-    const report = new Report({
+    const load = new LoadAnnotations({
       drain: { clock, inFlight: 1, status: () => ({ tasks: [] }) } as unknown as Drain,
-      every: 600_000,
+      interval: 600_000,
       deletionCost: true,
       async write() {
         if (isDown) throw new Error('connect ECONNREFUSED')
@@ -182,16 +182,16 @@ describe('the report on the pod', () => {
       },
       onFailure: (error) => backoff.after(error),
     })
-    report.start()
+    load.start()
     await hours(clock, 4)
     isDown = false
     await hours(clock, 0.25)
     expect(written).toBe(1)
-    report.stop()
+    load.stop()
   })
 
-  test('ends with the drain, even during a write', async () => {
-    const pod = await reporting((call) => call.verb === 'patch') // and never answers
+  test('end with the drain, even during a write', async () => {
+    const pod = await annotating((call) => call.verb === 'patch') // and never answers
     addTasks(pod, 1)
     await pod.until(() => patches(pod).length === 1)
     await pod.drain.dispose()
@@ -201,7 +201,7 @@ describe('the report on the pod', () => {
     expect(pod.log.matching(/the annotations/)).toEqual([])
   })
 
-  test('is not written without the option', async () => {
+  test('are not written without the option', async () => {
     const pod = await cluster({}, {}, nothing)
     await pod.pass(120_000)
     expect(patches(pod)).toEqual([])
@@ -215,7 +215,7 @@ describe('the report on the pod', () => {
     [999, 100],
     [1000, 1000],
     [1_000_000, 1_000_000],
-  ])('of %d requests is %d', (count, band) => {
+  ])('of %d requests say %d', (count, band) => {
     expect(magnitude(count)).toBe(band)
   })
 })

@@ -15,15 +15,15 @@ import { directory } from './directory.js'
 
 /** What is found there, with files as they are called within it. */
 function look(root: string): LintResult {
-  const { sources, passedOver } = readSources([root])
+  const { sources, skipped } = readSources([root])
   const short = <Each extends { file: string }>(all: readonly Each[]) =>
     all.map((each) => ({ ...each, file: each.file.slice(root.length + 1) }))
-  const result = lint(sources, { passedOver })
-  return { ...result, findings: short(result.findings), passedOver: short(result.passedOver) }
+  const result = lint(sources, { skipped })
+  return { ...result, findings: short(result.findings), skipped: short(result.skipped) }
 }
 
 const told = ({ findings }: LintResult) => findings.map(({ file, line, rule }) => `${file}:${line} ${rule}`)
-const passed = ({ passedOver }: LintResult) => passedOver.map(({ file, line, what }) => `${file}:${line} ${what}`)
+const places = ({ skipped }: LintResult) => skipped.map(({ file, line, what }) => `${file}:${line} ${what}`)
 
 /** A pod whose process gets no SIGTERM, and whose hook takes too long. */
 const pod = (indent: string) =>
@@ -64,7 +64,7 @@ spec:
 `
     const result = look(directory({ 'web.yaml': `${deployment}${rule}` }))
     expect(told(result)).toEqual(['web.yaml:13 package-manager', 'web.yaml:14 hook-outlasts-grace'])
-    expect(passed(result)).toEqual([])
+    expect(places(result)).toEqual([])
   })
 
   test.each([
@@ -76,19 +76,19 @@ spec:
     ['a Go template in `[[ ]]`', '[[ if .On ]]\n  name: web\n  [[ end ]]'],
     ['a template with `@NAME@`', 'name: @NAME@'],
     ['a template with `%NAME%`', 'name: %NAME%'],
-  ])('passed over where it is no YAML yet, with what else is in the file judged: %s, %j', (what, lines) => {
+  ])('skipped where it is no YAML yet, with what else is in the file judged: %s, %j', (what, lines) => {
     const result = look(
       directory({ 'web.yaml': `${deployment}---\napiVersion: v1\nkind: Service\nmetadata:\n  ${lines}\n` }),
     )
     expect(told(result)).toEqual(['web.yaml:13 package-manager', 'web.yaml:14 hook-outlasts-grace'])
-    expect(passed(result)).toEqual([`web.yaml:16 ${what}`])
+    expect(places(result)).toEqual([`web.yaml:16 ${what}`])
     expect(result.problems).toEqual([])
   })
 
   test('no template because it has one in a string: a mistake elsewhere is told', () => {
     const result = look(directory({ 'web.yaml': 'apiVersion: v1\nkind: ConfigMap\na: "{{ .x }}"\nb: [c\n' }))
     expect(result.problems).toEqual([expect.objectContaining({ line: 5 })])
-    expect(passed(result)).toEqual([])
+    expect(places(result)).toEqual([])
   })
 
   test('not judged by values that are filled in later', () => {
@@ -112,12 +112,12 @@ describe('a Helm chart is', () => {
   }
   afterEach(() => vi.unstubAllEnvs())
 
-  test('passed over where helm is not installed, once, with what to run', () => {
+  test('skipped where helm is not installed, once, with what to run', () => {
     vi.stubEnv('PATH', directory({}))
     const root = directory(chart)
     const result = look(root)
-    expect(passed(result)).toEqual(['shop/Chart.yaml:1 a Helm chart'])
-    expect(result.passedOver[0]?.why).toContain(`helm template ${join(root, 'shop')} | podrain lint -`)
+    expect(places(result)).toEqual(['shop/Chart.yaml:1 a Helm chart'])
+    expect(result.skipped[0]?.why).toContain(`helm template ${join(root, 'shop')} | podrain lint -`)
   })
 
   test('what helm makes of it, each finding named by its template and none to be mended there', () => {
@@ -137,7 +137,7 @@ END`)
       'shop/templates/web.yaml:15 package-manager',
       'shop/templates/web.yaml:16 unknown-key',
     ])
-    expect(passed(result)).toEqual([])
+    expect(places(result)).toEqual([])
     // Their lines are none of the template.
     const { sources } = readSources([root])
     expect(result.documents).toBe(2)
@@ -152,7 +152,7 @@ END`)
       `echo 'Error: An error occurred while checking for chart dependencies. You may need to run \`helm dependency build\` to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: redis' >&2; exit 1`,
     )
     const root = directory(chart)
-    expect(look(root).passedOver).toEqual([
+    expect(look(root).skipped).toEqual([
       {
         file: 'shop/Chart.yaml',
         line: 1,
@@ -162,9 +162,9 @@ END`)
     ])
   })
 
-  test('passed over with what helm says against it', () => {
+  test('skipped with what helm says against it', () => {
     withHelm(`echo 'Error: execution error at (web/templates/web.yaml:1:3): host is required' >&2; exit 1`)
-    expect(look(directory(chart)).passedOver[0]?.why).toBe(
+    expect(look(directory(chart)).skipped[0]?.why).toBe(
       'helm template ended with code 1. Error: execution error at (web/templates/web.yaml:1:3): host is required',
     )
   })
@@ -173,7 +173,7 @@ END`)
     const root = directory(chart)
     expect(readSources([join(root, 'shop/templates/web.yaml')])).toEqual({
       sources: [],
-      passedOver: [
+      skipped: [
         {
           file: join(root, 'shop/templates/web.yaml'),
           line: 1,
@@ -266,7 +266,7 @@ ${pod('      ').replace('seconds: 25', `seconds: "\${WAIT}"`)}`
   })
 })
 
-describe('passed over with a word is', () => {
+describe('skipped with a word is', () => {
   test('what brings objects from elsewhere', () => {
     const result = look(
       directory({
@@ -275,7 +275,7 @@ describe('passed over with a word is', () => {
         'kustomization.yaml': 'resources: [argo.yaml, flux.yaml, "https://example.com/a/b.yaml"]\n',
       }),
     )
-    expect(passed(result)).toEqual([
+    expect(places(result)).toEqual([
       'argo.yaml:2 Application/shop',
       'flux.yaml:1 HelmRelease/shop',
       'kustomization.yaml:1 https://example.com/a/b.yaml, which is fetched from elsewhere',
@@ -286,7 +286,7 @@ describe('passed over with a word is', () => {
     const settings = '{\n  "group": { "kind": "build" } // the one: "kind"\n  , "b": {}\n}\n'
     const result = look(directory({ '.vscode/launch.json': settings, 'web.yaml': deployment }))
     expect(result.problems).toEqual([])
-    expect(passed(result)).toEqual([expect.stringMatching(/^\.vscode\/launch\.json:\d a file that is no YAML$/)])
+    expect(places(result)).toEqual([expect.stringMatching(/^\.vscode\/launch\.json:\d a file that is no YAML$/)])
     expect(look(directory({ 'web.yaml': `${deployment}a: [b\n` })).problems).toHaveLength(1)
   })
 
@@ -307,7 +307,7 @@ describe('passed over with a word is', () => {
       'kuttl/00-install.yaml:13 package-manager',
       'kuttl/00-install.yaml:14 hook-outlasts-grace',
     ])
-    expect(result.passedOver.map(({ file }) => file)).toEqual([
+    expect(result.skipped.map(({ file }) => file)).toEqual([
       'kuttl/00-assert.yaml',
       'kuttl/01-errors.yaml',
       'saw/chainsaw-test.yaml',
@@ -317,7 +317,7 @@ describe('passed over with a word is', () => {
   })
 })
 
-describe('what was passed over is told', () => {
+describe('what was skipped is told', () => {
   const sources = [
     { file: 'flux.yaml', text: 'apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: { name: shop }\n' },
   ]
@@ -325,28 +325,24 @@ describe('what was passed over is told', () => {
 
   test('to people, and a run in which there was nothing else is not called fine', () => {
     expect(renderHuman(result, sources, { colour: false })).toBe(
-      'passed over flux.yaml:1 HelmRelease/shop: what its chart makes is in no file: helm template … | podrain lint -\n\n' +
-        'There is no pod in 1 document; 1 thing passed over: nothing was judged.',
+      'skipped flux.yaml:1 HelmRelease/shop: what its chart makes is in no file: helm template … | podrain lint -\n\n' +
+        'There is no pod in 1 document; 1 thing skipped: nothing was judged.',
     )
     const both = [
       ...sources,
       { file: 'web.yaml', text: deployment.replace('[npm, start]', '[node, a.js]').replace('25', '2') },
     ]
-    expect(renderHuman(lint(both), both, { colour: false })).toContain(
-      'Nothing found in 2 documents; 1 thing passed over.',
-    )
+    expect(renderHuman(lint(both), both, { colour: false })).toContain('Nothing found in 2 documents; 1 thing skipped.')
   })
 
   test('to programs', () => {
-    expect(JSON.parse(renderJson(result)).passedOver).toEqual(result.passedOver)
+    expect(JSON.parse(renderJson(result)).skipped).toEqual(result.skipped)
     const [run] = JSON.parse(renderSarif(result, '1.0.0')).runs
     expect(run.invocations[0].toolExecutionNotifications[0]).toMatchObject({
       level: 'note',
-      message: { text: expect.stringContaining('Passed over: HelmRelease/shop') },
+      message: { text: expect.stringContaining('Skipped: HelmRelease/shop') },
       locations: [{ physicalLocation: { artifactLocation: { uri: 'flux.yaml' }, region: { startLine: 1 } } }],
     })
-    expect(renderGithub(result)).toMatch(
-      /^::notice file=flux\.yaml,line=1,title=podrain passed over::HelmRelease\/shop: /,
-    )
+    expect(renderGithub(result)).toMatch(/^::notice file=flux\.yaml,line=1,title=podrain skipped::HelmRelease\/shop: /)
   })
 })

@@ -1,5 +1,5 @@
 import type { Resource } from '../objects/resource.js'
-import type { PassedOver } from '../text/passed-over.js'
+import type { Skipped } from '../text/skipped.js'
 import type { Manifest } from '../text/source.js'
 import { assertionsAmong } from '../tree/assertions.js'
 import type { Group } from '../tree/groups.js'
@@ -21,23 +21,23 @@ export function bringsMore({ group, kind }: Resource): boolean {
 }
 
 /** Everything in these texts that was not judged. */
-export function passedOverIn(manifests: readonly Manifest[], groups: readonly Group[]): PassedOver[] {
+export function skippedIn(manifests: readonly Manifest[], groups: readonly Group[]): Skipped[] {
   const unfollowed = groups.flatMap(({ name, beyond }) =>
-    beyond.map(({ place, what }): PassedOver => {
+    beyond.map(({ place, what }): Skipped => {
       const why = `podrain does not follow it. Lint what comes of it: kustomize build ${name ?? '.'} | podrain lint -`
       const { file } = place.manifest.source
       return { file, line: place.manifest.at(place.range[0]).line, what, why }
     }),
   )
   const brought = groups.flatMap(({ resources }) =>
-    resources.flatMap(({ group, kind, label, file, place }): PassedOver[] => {
+    resources.flatMap(({ group, kind, label, file, place }): Skipped[] => {
       const why = bringers[`${group} ${kind}`]
       return why === undefined ? [] : [{ file, line: place.manifest.at(place.range[0]).line, what: label, why }]
     }),
   )
-  const expected = [...assertionsAmong(manifests)].map(({ source: { file } }): PassedOver => {
+  const expected = [...assertionsAmong(manifests)].map(({ source: { file } }): Skipped => {
     return { file, line: 1, what: 'a test of a cluster', why: 'it has only as much of each object as it is about' }
   })
-  const all = [...manifests.flatMap(({ passedOver }) => passedOver), ...unfollowed, ...brought, ...expected]
+  const all = [...manifests.flatMap(({ skipped }) => skipped), ...unfollowed, ...brought, ...expected]
   return [...new Map(all.map((each) => [`${each.file} ${each.line} ${each.what}`, each])).values()]
 }

@@ -1,5 +1,5 @@
 /** Something that was not judged, and why. */
-export interface PassedOver {
+export interface Skipped {
   readonly file: string
   /** From 1. */
   readonly line: number

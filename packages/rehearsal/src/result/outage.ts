@@ -2,7 +2,7 @@ import { type ClientKind, clientKinds, kinds } from '../load/kinds.js'
 import type { Sample } from '../load/sample.js'
 
 /** Times in which requests were in flight and none was answered. */
-export interface Silence {
+export interface Outage {
   /** The longest of them, in ms. */
   readonly longestMs: number
   /** All of them together, in ms. */
@@ -14,16 +14,16 @@ const shortest = 300
 
 /**
  * How long no request was answered although some were in flight, from `begunAt` on. A client that waits sends no other request, so
- * a long outage loses few requests: its length says more. Only silences at least twice as long as any before `begunAt` count.
+ * a long outage loses few requests: its length says more. Only outages at least twice as long as any before `begunAt` count.
  */
-export function silenceOf(samples: readonly Sample[], begunAt: number): Silence {
+export function outageOf(samples: readonly Sample[], begunAt: number): Outage {
   const stretches = stretchesOf(samples)
   const usual = Math.max(0, ...stretches.filter(({ from }) => from < begunAt).map(({ ms }) => ms))
   const least = Math.max(shortest, 2 * usual)
-  const silent = stretches.filter(({ from, ms }) => from >= begunAt && ms >= least)
+  const outages = stretches.filter(({ from, ms }) => from >= begunAt && ms >= least)
   return {
-    longestMs: Math.max(0, ...silent.map(({ ms }) => ms)),
-    totalMs: silent.reduce((sum, { ms }) => sum + ms, 0),
+    longestMs: Math.max(0, ...outages.map(({ ms }) => ms)),
+    totalMs: outages.reduce((sum, { ms }) => sum + ms, 0),
   }
 }
 
