@@ -10,7 +10,7 @@ export function manifestsOf(shape: Shape, apps: number): Source[] {
   const namespaces = shape === 'over 100 namespaces' ? 100 : 1
   const texts = Array.from({ length: apps }, (_, index) => {
     const name = `app-${index}`
-    const documents = `${writeManifest({ name, image: 'app:1', hook: 'control-port' })}---\n${ingress(name)}`
+    const documents = `${writeManifest({ name, image: 'app:1', behind: 'ingress-nginx', hook: 'control-port' })}---\n${ingress(name)}`
     return documents.replaceAll(/^metadata:\n/gm, `metadata:\n  namespace: team-${index % namespaces}\n`)
   })
   return shape === 'in one namespace, a file each'
