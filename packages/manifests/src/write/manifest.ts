@@ -245,7 +245,7 @@ function service(facts: Facts): string {
     notes.push(
       'alb.ingress.kubernetes.io/target-type: ip',
       ...(hook === 'control-port' ? [] : ['alb.ingress.kubernetes.io/healthcheck-path: /readyz']),
-      `# As long as the longest request, and not longer than the pod has (${grace} s); 300 s by default.`,
+      `# As long as podrain waits for the load balancer or the longest request takes. The pod has ${grace} s, and the default is 300 s.`,
       `alb.ingress.kubernetes.io/target-group-attributes: deregistration_delay.timeout_seconds=${delay}`,
     )
   }
