@@ -1,8 +1,9 @@
 import type { Behind } from '@podrain/core'
-import { isBehind, type Pod } from '../objects/pod.js'
+import { type Container, isBehind, type Pod } from '../objects/pod.js'
 import type { Resource } from '../objects/resource.js'
 import { behindVariable, presets } from '../shared/budget.js'
 import { type Controller, controllerOf } from './controllers.js'
+import type { DrainOptions } from './drain-options.js'
 import type { Route } from './routes.js'
 
 /** A load balancer that routes to a pod. */
@@ -21,16 +22,22 @@ export interface Balancer {
 export interface Surroundings {
   readonly facts: { readonly behind?: Behind }
   servicesOf(pod: Pod): readonly Resource[]
+  exposureOf(pod: Pod): 'served' | 'headless' | 'none'
+  servedContainersOf(pod: Pod): readonly Container[]
+  drainOptionsOf(container: Container): DrainOptions
   routesTo(service: Resource): readonly Route[]
   named(kind: string, name: string, near: Resource, namespace?: string): readonly Resource[]
 }
 
 /**
  * The load balancers that route to a pod, the slowest first: the one that the caller or an annotation names, or else those that the
- * files show, or else the one that the variable PODRAIN_BEHIND names. There is always at least one.
+ * files or the variables of the app show. There is always at least one: a Service is at least kube-proxy, whatever a variable says.
  */
 export function balancersOf(pod: Pod, around: Surroundings): readonly [Balancer, ...Balancer[]] {
-  const told = pod.annotation('podrain/behind') ?? around.facts.behind
+  const isServed = around.exposureOf(pod) !== 'none'
+  const annotation = pod.annotation(behindAnnotation)
+  // What the caller says is about pods that get requests, and not about workers.
+  const told = isBehind(annotation) ? annotation : isServed ? around.facts.behind : undefined
   if (isBehind(told)) return [balancer(told, `behind ${told}, as you say`)]
   const services = around.servicesOf(pod)
   const found = services.flatMap((service) => [
@@ -39,10 +46,31 @@ export function balancersOf(pod: Pod, around: Surroundings): readonly [Balancer,
   ])
   // A worker gets no requests, with or without a mesh.
   if (isMeshed(pod) && services.length > 0) found.push({ ...balancer('envoy', 'a mesh'), name: 'the mesh' })
-  const [slowest, ...others] = found.sort((one, other) => other.settle - one.settle)
-  if (slowest !== undefined) return [slowest, ...others]
-  const [own] = pod.containers.flatMap(({ environment }) => environment.text(behindVariable) ?? [])
-  return [isBehind(own) ? balancer(own, `${behindVariable} says so`) : balancer('kube-proxy')]
+  for (const container of isServed ? around.servedContainersOf(pod) : pod.containers) {
+    const { believed } = around.drainOptionsOf(container)
+    if (believed !== undefined) found.push(balancer(believed.behind, `${believed.by} says so`))
+  }
+  if (isServed || found.length === 0) found.push(balancer('kube-proxy'))
+  const [slowest = balancer('kube-proxy'), ...others] = found.sort((one, other) => other.settle - one.settle)
+  return [slowest, ...others]
+}
+
+/** The annotation that names the load balancer of a pod. */
+export const behindAnnotation = 'podrain/behind'
+
+/** How long an app has to wait for a load balancer, in ms. A proxy in the same cluster learns at least as soon as kube-proxy (1.2 s). */
+export function leastWaitFor(balancer: Balancer): number {
+  return isQuick(balancer) ? 2000 : balancer.settle
+}
+
+/**
+ * The variable that makes podrain wait as long as a load balancer needs. The nearest preset of a load balancer may have another time,
+ * and a preset has no effect beside `settle.min`.
+ */
+export function variableFor({ behind, settle }: Balancer, hasMin: boolean): string {
+  return hasMin || presets[behind].settle !== settle
+    ? `{ name: PODRAIN_SETTLE_MIN, value: "${settle}" }`
+    : `{ name: ${behindVariable}, value: ${behind} }`
 }
 
 function balancer(behind: Behind, because?: string): Balancer {
