@@ -149,10 +149,14 @@ describe('a Service is at least kube-proxy', () => {
     expect(said('hook-shorter-than-settle', slept, service())).toHaveLength(1)
   })
 
-  test('and a worker without one may say `none`, whatever podrain.yaml says', () => {
+  test('and a worker without one may say `none`, or nothing beside an app with a Service, whatever podrain.yaml says', () => {
     expect(told(none)).toEqual([])
     const { findings } = lint([{ file: 'web.yaml', text: none }], { behind: 'aws-alb' } satisfies LintOptions)
     expect(findings.filter(({ rule }) => rules.includes(rule))).toEqual([])
+    const worker = drained().replaceAll('web', 'worker')
+    const beside = [drained([variable('PODRAIN_BEHIND', 'aws-alb')]), service(), worker].join('---\n')
+    const others = lint([{ file: 'web.yaml', text: beside }], { behind: 'aws-alb' }).findings
+    expect(others.filter(({ rule }) => rules.includes(rule))).toEqual([])
     expect(workloadsOf([{ file: 'web.yaml', text: none }])).toMatchObject([{ behind: 'none' }])
   })
 })

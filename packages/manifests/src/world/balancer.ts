@@ -21,6 +21,7 @@ export interface Balancer {
 /** What is needed to find load balancers; implemented by `World`. */
 export interface Surroundings {
   readonly facts: { readonly behind?: Behind }
+  kind(kind: string): readonly Resource[]
   servicesOf(pod: Pod): readonly Resource[]
   exposureOf(pod: Pod): 'served' | 'headless' | 'none'
   servedContainersOf(pod: Pod): readonly Container[]
@@ -35,10 +36,14 @@ export interface Surroundings {
  */
 export function balancersOf(pod: Pod, around: Surroundings): readonly [Balancer, ...Balancer[]] {
   const isServed = around.exposureOf(pod) !== 'none'
+  const believed = (isServed ? around.servedContainersOf(pod) : pod.containers).flatMap(
+    (container) => around.drainOptionsOf(container).believed ?? [],
+  )
+  // A worker: the files have Services, but none for it, or it says itself that nothing routes to it.
+  const isWorker = !isServed && (around.kind('Service').length > 0 || believed.some(({ behind }) => behind === 'none'))
   const annotation = pod.annotation(behindAnnotation)
-  // What the caller says is about pods that get requests, and not about workers.
-  const told = isBehind(annotation) ? annotation : isServed ? around.facts.behind : undefined
-  if (isBehind(told)) return [balancer(told, `behind ${told}, as you say`)]
+  const told = isBehind(annotation) ? annotation : isWorker ? undefined : around.facts.behind
+  if (told !== undefined) return [balancer(told, `behind ${told}, as you say`)]
   const services = around.servicesOf(pod)
   const found = services.flatMap((service) => [
     ...balancersOfService(service),
@@ -46,10 +51,7 @@ export function balancersOf(pod: Pod, around: Surroundings): readonly [Balancer,
   ])
   // A worker gets no requests, with or without a mesh.
   if (isMeshed(pod) && services.length > 0) found.push({ ...balancer('envoy', 'a mesh'), name: 'the mesh' })
-  for (const container of isServed ? around.servedContainersOf(pod) : pod.containers) {
-    const { believed } = around.drainOptionsOf(container)
-    if (believed !== undefined) found.push(balancer(believed.behind, `${believed.by} says so`))
-  }
+  found.push(...believed.map(({ behind, by }) => balancer(behind, `${by} says so`)))
   if (isServed || found.length === 0) found.push(balancer('kube-proxy'))
   const [slowest = balancer('kube-proxy'), ...others] = found.sort((one, other) => other.settle - one.settle)
   return [slowest, ...others]
