@@ -91,6 +91,13 @@ describe('variables of podrain', () => {
     ])
   })
 
+  test('with a longest wait that is shorter than the least', () => {
+    const env = [variable('PODRAIN_BEHIND', 'aws-alb'), variable('PODRAIN_SETTLE_MAX', '10000')]
+    expect(behindAlb(...env)).toEqual([
+      'error: PODRAIN_SETTLE_MAX is 10000, less than `settle.min` (30000), and podrain refuses to start',
+    ])
+  })
+
   test('with options that are no JSON', () => {
     expect(behindAlb(variable('PODRAIN_OPTIONS', 'behind=envoy'))).toEqual([
       'error: PODRAIN_OPTIONS is not one JSON object, and podrain refuses to start',
@@ -172,6 +179,10 @@ ${more}`
     expect(told(beside(variable('PODRAIN_BEHIND', 'none')), service(), alb)).toEqual([])
     const withHook = '          lifecycle: { preStop: { httpGet: { path: /prestop, port: 9100 } } }\n'
     expect(told(beside('', withHook), service(), alb)).toEqual([])
+  })
+
+  test('may share the variables of the app, and not be podrain', () => {
+    expect(told(beside(variable('PODRAIN_BEHIND', 'aws-nlb')), service(), alb)).toEqual([])
   })
 
   test('says nothing about what routes to the app', () => {

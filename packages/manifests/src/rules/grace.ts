@@ -91,7 +91,7 @@ const graceMissesSettle: Rule = {
   why: 'The pod has to serve until the load balancer has stopped routing to it (“settle”), answer the requests in flight, and close. The settle wait is the longest that is known of the load balancer, or the one that podrain is told. podrain refuses to start with a grace period that is too short for what it is told, and its error has the same sum.',
   check: eachPod((pod, report, world) => {
     const { grace: given = 0 } = pod
-    if (given <= 0) return
+    if (pod.isJob || given <= 0) return
     const balancer = world.balancerOf(pod)
     const { name, because } = balancer
     const request = world.facts.longestRequest ?? 0
@@ -103,7 +103,8 @@ const graceMissesSettle: Rule = {
     )
     for (const container of pod.running) {
       const { misfit, kept } = world.drainOptionsOf(container)
-      if (misfit === undefined) continue
+      // A helper of the app may share its variables, and know nothing of podrain.
+      if (misfit === undefined || !(container.isPodrain || world.mayBeAsked(container))) continue
       const grace = graceSecondsFor(Math.max(settle, misfit.wait), request, kept)
       report(
         place,
@@ -112,7 +113,7 @@ const graceMissesSettle: Rule = {
       )
       return
     }
-    if (pod.isJob || pod.kind === 'Pod' || !world.isAsked(pod)) return
+    if (pod.kind === 'Pod' || !world.isAsked(pod)) return
     // A fixed sleep is judged by another rule. If nothing waits, a grace period is too short only for a long request.
     if (!pod.running.some(({ hook }) => hook !== undefined && hook.seconds === undefined) && request === 0) return
     if (because === undefined && !pod.isPodrain && request === 0) return

@@ -108,6 +108,15 @@ export function drainOptionsOf(
   const min = of['settle.min']
   const preset = behind === undefined ? 'kube-proxy' : isPreset ? (behind.written as Behind) : undefined
   const usual = preset === undefined ? undefined : presets[preset].settle
+  const settle = min.from === undefined ? usual : min.value
+  const max = of['settle.max']
+  if (settle !== undefined && max.from !== undefined && max.value !== undefined && max.value < settle) {
+    refused.push({
+      place: max.from.place,
+      message: `${max.from.by} is ${max.value}, less than \`settle.min\` (${settle}), and podrain refuses to start`,
+      fix: `Write ${settle} or more, or remove it`,
+    })
+  }
   const options = {
     ...(behind !== undefined && preset !== undefined && { behind: preset }),
     ...given('closing', of.closing.value),
@@ -115,7 +124,7 @@ export function drainOptionsOf(
     settle: {
       ...given('min', min.value),
       ...given('quiet', of['settle.quiet'].value),
-      ...given('max', of['settle.max'].value),
+      ...given('max', max.value),
     },
   }
   const isShown =
@@ -126,7 +135,7 @@ export function drainOptionsOf(
   const times = isShown && grace !== undefined ? timesOf(options, 'kubernetes', grace) : undefined
   return {
     believed: behind !== undefined && preset !== undefined ? { behind: preset, by: behind.by } : undefined,
-    settle: min.from === undefined ? usual : min.value,
+    settle,
     setBy: (min.from ?? behind)?.place,
     hasMin: min.from !== undefined,
     kept: { ...given('closing', of.closing.value), ...given('reserve', of.reserve.value) },
