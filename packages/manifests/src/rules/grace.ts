@@ -96,13 +96,13 @@ const graceMissesSettle: Rule = {
     const { name, because } = balancer
     const request = world.facts.longestRequest ?? 0
     const place = pod.gracePlace.exists ? pod.gracePlace : pod.spec
-    const asked = pod.running.filter((container) => world.mayBeAsked(container)).map(world.drainOptionsOf)
+    const asked = pod.running.filter((container) => world.mayBeAsked(container)).map(world.drainVariablesOf)
     const settle = Math.max(
       balancer.settle,
       ...asked.map(({ settle = 0, setBy }) => (setBy === undefined ? 0 : settle)),
     )
     for (const container of pod.running) {
-      const { misfit, kept } = world.drainOptionsOf(container)
+      const { misfit, kept } = world.drainVariablesOf(container)
       // A helper of the app may share its variables, and know nothing of podrain.
       if (misfit === undefined || !(container.isPodrain || world.mayBeAsked(container))) continue
       const grace = graceSecondsFor(Math.max(settle, misfit.wait), request, kept)

@@ -65,7 +65,7 @@ const behindVariableDiffers: Rule = {
   title: `\`${behindVariable}\` or another variable of podrain that does not fit the load balancer of the pod`,
   why: 'podrain waits until the load balancer that its variables name has stopped routing to the pod, or as long as they say. If the load balancer of the pod needs longer, requests come after the wait, and are refused. podrain does not start with a preset or a number that it cannot read.',
   check: eachContainer((container, report, world) => {
-    const { refused, settle: waits, setBy, hasMin, believed } = world.drainOptionsOf(container)
+    const { refused, settle: waits, setBy, hasMin, believed } = world.drainVariablesOf(container)
     for (const { place, message, fix } of refused) report(place, message, { fix })
     if (refused.length > 0 || waits === undefined || setBy === undefined || !world.mayBeAsked(container)) return
     const balancer = world.balancerOf(container.pod)
@@ -89,7 +89,7 @@ const behindUntold: Rule = {
   title: 'A load balancer that the app does not know',
   why: `podrain waits 5 s unless its option \`behind\` or the variable \`${behindVariable}\` names the load balancer. A load balancer that needs longer still routes to the pod after these 5 s. podrain waits longer while requests keep coming, so a busy service loses none. A service with few requests loses some.`,
   check: eachContainer((container, report, world) => {
-    const { settle: waits, setBy } = world.drainOptionsOf(container)
+    const { settle: waits, setBy } = world.drainVariablesOf(container)
     if (!container.isPodrain || setBy !== undefined || waits === undefined || !world.mayBeAsked(container)) return
     const balancer = world.balancerOf(container.pod)
     const { behind, name, settle, because } = balancer

@@ -3,7 +3,7 @@ import { type Container, isBehind, type Pod } from '../objects/pod.js'
 import type { Resource } from '../objects/resource.js'
 import { behindVariable, presets } from '../shared/budget.js'
 import { type Controller, controllerOf } from './controllers.js'
-import type { DrainOptions } from './drain-options.js'
+import type { DrainVariables } from './drain-variables.js'
 import type { Route } from './routes.js'
 
 /** A load balancer that routes to a pod. */
@@ -25,7 +25,7 @@ export interface Surroundings {
   servicesOf(pod: Pod): readonly Resource[]
   exposureOf(pod: Pod): 'served' | 'headless' | 'none'
   servedContainersOf(pod: Pod): readonly Container[]
-  drainOptionsOf(container: Container): DrainOptions
+  drainVariablesOf(container: Container): DrainVariables
   routesTo(service: Resource): readonly Route[]
   named(kind: string, name: string, near: Resource, namespace?: string): readonly Resource[]
 }
@@ -37,7 +37,7 @@ export interface Surroundings {
 export function balancersOf(pod: Pod, around: Surroundings): readonly [Balancer, ...Balancer[]] {
   const isServed = around.exposureOf(pod) !== 'none'
   const believed = (isServed ? around.servedContainersOf(pod) : pod.containers).flatMap(
-    (container) => around.drainOptionsOf(container).believed ?? [],
+    (container) => around.drainVariablesOf(container).believed ?? [],
   )
   // A worker: the files have Services, but none for it, or it says itself that nothing routes to it.
   const isWorker = !isServed && (around.kind('Service').length > 0 || believed.some(({ behind }) => behind === 'none'))

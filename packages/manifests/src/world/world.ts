@@ -4,7 +4,7 @@ import { type Resource, textsOf } from '../objects/resource.js'
 import { addTo } from '../shared/lists.js'
 import type { Place } from '../text/place.js'
 import { type Balancer, balancersOf } from './balancer.js'
-import { type DrainOptions, drainOptionsOf } from './drain-options.js'
+import { type DrainVariables, drainVariablesOf } from './drain-variables.js'
 import { Lookup } from './lookup.js'
 import { type Route, routeKinds, routesOf } from './routes.js'
 import { strayedOf } from './strayed.js'
@@ -115,8 +115,8 @@ export class World {
   }
 
   /** What the environment of a container tells podrain. */
-  readonly drainOptionsOf: (container: Container) => DrainOptions = remembered((container) =>
-    drainOptionsOf(container, (name) => this.named('ConfigMap', name, container.pod.resource)[0]),
+  readonly drainVariablesOf: (container: Container) => DrainVariables = remembered((container) =>
+    drainVariablesOf(container, (name) => this.named('ConfigMap', name, container.pod.resource)[0]),
   )
 
   /** Whether the pod gets requests, as far as the files show. */

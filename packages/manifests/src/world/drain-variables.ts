@@ -6,7 +6,7 @@ import type { Place } from '../text/place.js'
 import { mayBeFilledIn } from '../text/placeholder.js'
 
 /** What the environment of a container tells podrain about its times, read as podrain reads it. */
-export interface DrainOptions {
+export interface DrainVariables {
   /** What podrain is told that it is behind, and the variable that says it; undefined if none does, or the manifest does not show it. */
   readonly believed: { readonly behind: Behind; readonly by: string } | undefined
   /** The least wait for the load balancer, in ms: the told one, or the default; undefined if the manifest does not show it. */
@@ -51,6 +51,9 @@ interface Told {
   readonly number: number
 }
 
+/** Finds what sets an option; `name` is its variable. undefined if nothing sets it. */
+type Lookup = (option: string, name: string) => Told | undefined
+
 /** A variable of a container. */
 interface Variable {
   readonly place: Place
@@ -70,78 +73,86 @@ const durations = {
 } as const
 
 /** @param configMapOf Finds a ConfigMap of the pod's namespace; undefined if it is not in the files. */
-export function drainOptionsOf(
+export function drainVariablesOf(
   container: Container,
   configMapOf: (name: string) => Resource | undefined,
-): DrainOptions {
+): DrainVariables {
   const refused: Refused[] = []
   const variableOf = (name: string) => variableIn(container, name, configMapOf)
   const json = jsonIn(variableOf(jsonVariable), refused)
-  const told = (option: string, name: string): Told | undefined => {
+  const toldOf: Lookup = (option, name) => {
     const variable = variableOf(name)
     // A variable of its own comes before PODRAIN_OPTIONS. One that may be set is unknown, whatever PODRAIN_OPTIONS says.
-    if (variable !== undefined) return toldByText(variable, name)
-    return json?.(option)
+    return variable === undefined ? json?.(option) : toldByText(variable, name)
   }
-  const behind = told('behind', behindVariable)
-  const isPreset = isBehind(behind?.written)
-  if (behind?.written !== undefined && !isPreset) {
+  const durationOf = (option: keyof typeof durations) => readDuration(toldOf(option, durations[option]), refused)
+  const behind = toldOf('behind', behindVariable)
+  const preset = readPreset(behind, refused)
+  const min = durationOf('settle.min')
+  const max = durationOf('settle.max')
+  const quiet = durationOf('settle.quiet')
+  const closing = durationOf('closing')
+  const reserve = durationOf('reserve')
+  const settle = min.told !== undefined ? min.ms : preset === undefined ? undefined : presets[preset].settle
+  if (settle !== undefined && max.told !== undefined && max.ms !== undefined && max.ms < settle) {
     refused.push({
-      place: behind.place,
-      message: `podrain has no preset \`${behind.written}\`, and refuses to start`,
-      fix: `Write one of ${Object.keys(presets).join(', ')}`,
-    })
-  }
-  const all = Object.entries(durations).map(([option, name]) => {
-    const from = told(option, name)
-    const value = from === undefined ? undefined : durationOf(from)
-    if (from?.written !== undefined && value === undefined) {
-      refused.push({
-        place: from.place,
-        message: `${from.by} is \`${from.written}\`, and podrain refuses to start: it expects 0 or more milliseconds`,
-        fix: 'Write milliseconds without a unit: 5000 is 5 s',
-      })
-    }
-    return [option, { from, value }] as const
-  })
-  const of = Object.fromEntries(all) as Record<keyof typeof durations, (typeof all)[number][1]>
-  const min = of['settle.min']
-  const preset = behind === undefined ? 'kube-proxy' : isPreset ? (behind.written as Behind) : undefined
-  const usual = preset === undefined ? undefined : presets[preset].settle
-  const settle = min.from === undefined ? usual : min.value
-  const max = of['settle.max']
-  if (settle !== undefined && max.from !== undefined && max.value !== undefined && max.value < settle) {
-    refused.push({
-      place: max.from.place,
-      message: `${max.from.by} is ${max.value}, less than \`settle.min\` (${settle}), and podrain refuses to start`,
+      place: max.told.place,
+      message: `${max.told.by} is ${max.ms}, less than \`settle.min\` (${settle}), and podrain refuses to start`,
       fix: `Write ${settle} or more, or remove it`,
     })
   }
+  const kept = { ...given('closing', closing.ms), ...given('reserve', reserve.ms) }
   const options = {
+    ...kept,
     ...(behind !== undefined && preset !== undefined && { behind: preset }),
-    ...given('closing', of.closing.value),
-    ...given('reserve', of.reserve.value),
-    settle: {
-      ...given('min', min.value),
-      ...given('quiet', of['settle.quiet'].value),
-      ...given('max', max.value),
-    },
+    settle: { ...given('min', min.ms), ...given('quiet', quiet.ms), ...given('max', max.ms) },
   }
   const isShown =
     refused.length === 0 &&
-    (behind === undefined || isPreset || min.value !== undefined) &&
-    all.every(([, { from, value }]) => from === undefined || value !== undefined)
-  const grace = graceOf(container, told)
+    settle !== undefined &&
+    [min, max, quiet, closing, reserve].every(({ told, ms }) => told === undefined || ms !== undefined)
+  const grace = graceOf(container, toldOf)
   const times = isShown && grace !== undefined ? timesOf(options, 'kubernetes', grace) : undefined
   return {
     believed: behind !== undefined && preset !== undefined ? { behind: preset, by: behind.by } : undefined,
     settle,
-    setBy: (min.from ?? behind)?.place,
-    hasMin: min.from !== undefined,
-    kept: { ...given('closing', of.closing.value), ...given('reserve', of.reserve.value) },
+    setBy: (min.told ?? behind)?.place,
+    hasMin: min.told !== undefined,
+    kept,
     refused,
     misfit: times === undefined || misfitOf(times, options) === undefined ? undefined : misfitIn(times),
   }
+}
+
+/** The preset, by default that of podrain; undefined if the manifest does not show it, or podrain refuses it. */
+function readPreset(told: Told | undefined, refused: Refused[]): Behind | undefined {
+  if (told === undefined) return 'kube-proxy'
+  const { place, written } = told
+  if (isBehind(written)) return written
+  if (written !== undefined) {
+    refused.push({
+      place,
+      message: `podrain has no preset \`${written}\`, and refuses to start`,
+      fix: `Write one of ${Object.keys(presets).join(', ')}`,
+    })
+  }
+  return undefined
+}
+
+/** A time in ms; undefined if no variable sets it, the manifest does not show it, or podrain refuses it. */
+function readDuration(
+  told: Told | undefined,
+  refused: Refused[],
+): { readonly told: Told | undefined; readonly ms: number | undefined } {
+  const ms = told === undefined || !isDuration(told.number) ? undefined : told.number
+  if (told?.written !== undefined && ms === undefined) {
+    refused.push({
+      place: told.place,
+      message: `${told.by} is \`${told.written}\`, and podrain refuses to start: it expects 0 or more milliseconds`,
+      fix: 'Write milliseconds without a unit: 5000 is 5 s',
+    })
+  }
+  return { told, ms }
 }
 
 function misfitIn(times: Times): Misfit {
@@ -154,20 +165,20 @@ function given<Name extends string>(name: Name, value: number | undefined): { re
   return (value === undefined ? {} : { [name]: value }) as { readonly [Key in Name]?: number }
 }
 
-/** A time that podrain accepts. */
-function durationOf({ number }: Told): number | undefined {
-  return number >= 0 && number !== Number.POSITIVE_INFINITY ? number : undefined
+/** Whether podrain accepts a number as a time. */
+function isDuration(number: number): boolean {
+  return number >= 0 && number !== Number.POSITIVE_INFINITY
 }
 
 /**
  * The grace period that podrain assumes, in seconds; undefined if the manifest does not show it. If no variable says it, the code may
  * say that of the pod.
  */
-function graceOf({ pod }: Container, told: (option: string, name: string) => Told | undefined): number | undefined {
-  const from =
-    told('terminationGracePeriodSeconds', 'PODRAIN_TERMINATION_GRACE_PERIOD_SECONDS') ??
-    told(graceVariable, graceVariable)
-  if (from !== undefined) return durationOf(from) || undefined
+function graceOf({ pod }: Container, toldOf: Lookup): number | undefined {
+  const told =
+    toldOf('terminationGracePeriodSeconds', 'PODRAIN_TERMINATION_GRACE_PERIOD_SECONDS') ??
+    toldOf(graceVariable, graceVariable)
+  if (told !== undefined) return isDuration(told.number) && told.number > 0 ? told.number : undefined
   return pod.grace === undefined ? undefined : Math.max(30, pod.grace)
 }
 
