@@ -61,6 +61,14 @@ describe.concurrent('A server', () => {
     await vi.waitUntil(() => !pids().some(isThere), { timeout: 60_000 })
   })
 
+  test('whose helper has left its group and dropped its environment leaves nothing behind', async ({ skip }) => {
+    skip(process.platform !== 'linux', 'finds the helper in /proc')
+    const { PIDS, pids } = noted()
+    expect(await holdTo('without connections', 'forgets its helper', [], { PIDS })).toMatchObject({ code: 0 })
+    expect(pids().length).toBeGreaterThanOrEqual(4) // a first look, and a run, each with a helper
+    await vi.waitUntil(() => !pids().some(isThere), { timeout: 60_000 })
+  })
+
   test('that ends by another signal than SIGTERM gets that one, and the texts say it', async () => {
     const args = ['--signal', 'SIGQUIT']
     const env = { SIGNAL: 'SIGQUIT' }

@@ -44,6 +44,15 @@ export function service(name = 'web', more = 'ports: [{ port: 80, targetPort: 80
   return `apiVersion: v1\nkind: Service\nmetadata: { name: ${name}${metadata} }\nspec: { selector: { app: web }, ${more} }\n`
 }
 
+/** An Ingress to the Service. */
+export function ingress(className: string, annotations = ''): string {
+  return `apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: web, annotations: { ${annotations} } }
+spec: { ingressClassName: ${className}, defaultBackend: { service: { name: web, port: { number: 80 } } } }
+`
+}
+
 /** An exec hook, as a line of a container. */
 export function hook(command: readonly string[]): string {
   return `lifecycle: { preStop: { exec: { command: ${JSON.stringify(command)} } } }`

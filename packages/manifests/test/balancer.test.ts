@@ -2,17 +2,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { controllers } from '../src/world/controllers.js'
-import { app, found, said, service } from './apps.js'
+import { app, found, ingress, said, service } from './apps.js'
 
 const hooked = (seconds: number) => app({ container: [`lifecycle: { preStop: { sleep: { seconds: ${seconds} } } }`] })
 /** What a hook of 8 s is told, with that load balancer in front. */
 const told = (...front: readonly string[]) => said('hook-shorter-than-settle', hooked(8), service(), ...front)
 
-const ingress = (className: string, annotations = '') => `apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata: { name: web, annotations: { ${annotations} } }
-spec: { ingressClassName: ${className}, defaultBackend: { service: { name: web, port: { number: 80 } } } }
-`
 const ingressClass = (name: string, controller: string) =>
   `apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: { name: ${name} }\nspec: { controller: ${controller} }\n`
 const gateway = (className: string, route = 'HTTPRoute') => `apiVersion: gateway.networking.k8s.io/v1
@@ -215,48 +210,5 @@ describe('the page of load balancers', () => {
 
   test('lists no other', () => {
     expect(rows).toHaveLength(ofProjects.length + 2)
-  })
-})
-
-describe('an app with podrain is told what routes to the pod', () => {
-  const drained = (...env: readonly string[]) =>
-    app({
-      pod: ['terminationGracePeriodSeconds: 90'],
-      container: ['lifecycle: { preStop: { httpGet: { path: /prestop, port: 8080 } } }', `env: [${env.join(', ')}]`],
-    })
-  const variable = (name: string, value: string) => `{ name: ${name}, value: "${value}" }`
-  const untold = (...env: readonly string[]) => said('behind-untold', drained(...env), service(), ingress('nginx'))
-  const differs = (...env: readonly string[]) => said('behind-variable', drained(...env), service(), ingress('nginx'))
-
-  test('by a variable, or perhaps by its code', () => {
-    expect(untold()).toEqual([
-      'info: podrain waits 5 s unless its option `behind` is `ingress-nginx`, but ingress-nginx needs 15 s to stop routing to the pod: Ingress/web (class nginx)',
-    ])
-    expect(untold(variable('PODRAIN_BEHIND', 'ingress-nginx'))).toEqual([])
-    expect(untold(variable('PODRAIN_OPTIONS', '{}'))).toEqual([])
-    expect(said('behind-untold', drained(), service(), ingress('traefik'))).toEqual([])
-  })
-
-  test('by a least wait that is long enough', () => {
-    expect(untold(variable('PODRAIN_SETTLE_MIN', '15000'))).toEqual([])
-    expect(untold(variable('PODRAIN_SETTLE_MIN', '14000'))).toHaveLength(1)
-    expect(untold('{ name: PODRAIN_SETTLE_MIN, valueFrom: { configMapKeyRef: { name: x, key: y } } }')).toEqual([])
-  })
-
-  test('and a variable that names something quicker is wrong', () => {
-    expect(differs(variable('PODRAIN_BEHIND', 'traefik'))).toEqual([
-      'warning: podrain waits 5 s behind `traefik`, but ingress-nginx needs 15 s to stop routing to the pod: Ingress/web (class nginx)',
-    ])
-    expect(differs(variable('PODRAIN_BEHIND', 'aws-alb'))).toEqual([])
-    expect(differs(variable('PODRAIN_BEHIND', 'nginx'))).toEqual([
-      'error: podrain has no preset `nginx`, and refuses to start',
-    ])
-  })
-
-  test('and what the variable names counts where the files show nothing', () => {
-    const short = drained(variable('PODRAIN_BEHIND', 'aws-nlb'))
-    expect(said('grace-misses-settle', short, service())).toEqual([
-      'warning: The drain needs settle 120 s + closing 5 s + reserve 1 s = 126 s, but `terminationGracePeriodSeconds` is 90; aws-nlb routes to the pod: PODRAIN_BEHIND says so',
-    ])
   })
 })

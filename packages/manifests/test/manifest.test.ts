@@ -218,6 +218,14 @@ describe.each(['http', 'exec', 'control-port'] as const)('a written Helm library
     expect(text).toContain(hook === 'exec' ? 'podrain-prestop.js' : 'path: /prestop')
   })
 
+  test('offers the hook that its variables are for, and no other', () => {
+    const handlers = [...templates.values()].flatMap((text) => [
+      ...(text.includes('path: /prestop') ? ['http'] : []),
+      ...(text.includes('podrain-prestop.js') ? ['exec'] : []),
+    ])
+    expect(handlers).toEqual([hook === 'exec' ? 'exec' : 'http'])
+  })
+
   test('has the RBAC of @podrain/kubernetes, with the name of the service account', () => {
     const rbac = readFileSync(join(__dirname, '..', '..', 'kubernetes', 'rbac.yaml'), 'utf8')
     const objects = (text: string) => parseAllDocuments(text).map((document) => document.toJS())

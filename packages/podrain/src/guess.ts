@@ -22,7 +22,7 @@ export interface Guess {
 
 /**
  * Starts the app once, sees what it answers, and fills in the options that were not given: readiness probe, hook and requests.
- * @throws UsageError when the app cannot be reached, speaks another protocol or answers with an event stream; and the errors of the engine.
+ * @throws UsageError when the app cannot be reached, speaks another protocol or does not end its response; and the errors of the engine.
  */
 export async function guess(options: RehearsalOptions): Promise<Guess> {
   const asksReady = options.readinessProbe !== null && !asksFor(options.readinessProbe)
@@ -39,8 +39,7 @@ export async function guess(options: RehearsalOptions): Promise<Guess> {
     }
     if (error instanceof WrongProtocolError) throw new UsageError(wrongProtocol(error, options.tls === true))
     if (error instanceof EndlessResponseError) {
-      const time = error.isEventStream ? '' : ', or give it more time with `--request-timeout`'
-      throw new UsageError(`${error.message}. Rehearse it with \`--sse ${error.path}\` instead${time}`)
+      throw new UsageError(`${error.message}. ${error.isEventStream ? eventStreamHelp(error) : endlessHelp}`)
     }
     throw error
   })
@@ -90,6 +89,13 @@ export async function guess(options: RehearsalOptions): Promise<Guess> {
 function asksFor(probe: Partial<Probe> | undefined): boolean {
   return probe?.path !== undefined || probe?.exec !== undefined || probe?.grpc !== undefined
 }
+
+function eventStreamHelp({ path }: EndlessResponseError): string {
+  return `Rehearse it with \`--sse ${path}\` instead, or give it more time with \`--request-timeout\``
+}
+
+const endlessHelp =
+  'Of responses without an end only event streams can be rehearsed (`--sse`): name a path whose response ends, or give it more time with `--request-timeout`'
 
 /** A hint for apps that do not listen on the pod's address. */
 export const ownAddressHelp = `Let the app listen on $HOST:

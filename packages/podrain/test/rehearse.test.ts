@@ -218,16 +218,24 @@ describe.concurrent('an app that cannot be rehearsed ends with 2, and', () => {
     expect(stderr).toBe('error: GET / is answered with 500 by your app. Name something it can answer: `--get /path`\n')
   })
 
-  test('what to ask it for, if a path is an event stream', async () => {
-    const events = "request.url === '/events' ? response.writeHead(200, { 'Content-Type': 'text/event-stream' })"
-    const handle = `(request, response) => ${events}.write(': hello\\n\\n') : response.end()`
+  test.each([
+    [
+      'an event stream',
+      'text/event-stream',
+      'GET /feed is answered with an event stream, which had not ended after 300 ms. Rehearse it with `--sse /feed` instead, or give it more time with `--request-timeout`',
+    ],
+    [
+      'no event stream',
+      'text/plain',
+      'The response to GET /feed had begun, and had not ended after 300 ms. Of responses without an end only event streams can be rehearsed (`--sse`): name a path whose response ends, or give it more time with `--request-timeout`',
+    ],
+  ])('what to ask it for, if a response does not end and is %s', async (_, type, said) => {
+    const feed = `request.url === '/feed' ? response.writeHead(200, { 'Content-Type': '${type}' })`
+    const handle = `(request, response) => ${feed}.write(': hello\\n\\n') : response.end()`
     const script = `require('node:http').createServer(${handle}).listen(process.env.PORT, process.env.HOST)`
-    const args = ['rehearse', '--get', '/events', '--', process.execPath, '-e', script]
-    const { code, stderr } = await podrain(args)
-    expect([code, stderr]).toEqual([
-      2,
-      'error: GET /events is answered with an event stream. Rehearse it with `--sse /events` instead\n',
-    ])
+    const flags = ['--request-timeout', '300ms', '--get', '/feed']
+    const { code, stderr } = await podrain(['rehearse', ...flags, '--', process.execPath, '-e', script])
+    expect([code, stderr]).toEqual([2, `error: ${said}\n`])
   })
 
   test('the last answer, if it does not become ready', async () => {

@@ -72,15 +72,15 @@ export class EndlessResponseError extends Error {
   readonly path: string
   readonly isEventStream: boolean
 
-  /** @param waited ms; undefined for an event stream */
-  constructor(path: string, waited?: number) {
+  /** @param waited ms */
+  constructor(path: string, waited: number, isEventStream: boolean) {
     super(
-      waited === undefined
-        ? `GET ${path} is answered with an event stream`
+      isEventStream
+        ? `GET ${path} is answered with an event stream, which had not ended after ${waited} ms`
         : `The response to GET ${path} had begun, and had not ended after ${waited} ms`,
     )
     this.path = path
-    this.isEventStream = waited === undefined
+    this.isEventStream = isEventStream
   }
 }
 
@@ -113,7 +113,7 @@ export async function look(options: RehearsalOptions, paths: readonly string[] =
     signal?.addEventListener('abort', kill, { once: true })
     try {
       const found = await lookAt(pod, plan, options, paths)
-      if (options.requests !== undefined) await refuseEndless(pod, plan, asksOf(options.requests).keepAlive)
+      if (options.requests !== undefined) await refuseEndless(pod, plan, readToTheEnd(options.requests))
       signal?.throwIfAborted()
       return found
     } finally {
@@ -178,6 +178,12 @@ async function accepted(pod: Pod, plan: RehearsalPlan, stop: AbortSignal): Promi
   }
 }
 
+/** The requests whose responses clients read to the end. */
+function readToTheEnd(requests: RehearsalOptions['requests']): readonly Ask[] {
+  const { keepAlive, streaming } = asksOf(requests)
+  return [...keepAlive, ...streaming]
+}
+
 /** @throws {EndlessResponseError} */
 async function refuseEndless(pod: Pod, { tls, timeouts }: RehearsalPlan, asks: readonly Ask[]): Promise<void> {
   const { name, host, port } = pod
@@ -187,15 +193,17 @@ async function refuseEndless(pod: Pod, { tls, timeouts }: RehearsalPlan, asks: r
       (ask) =>
         new Promise<void>((resolve, reject) => {
           let hasBegun = false
-          const onHeaders = ({ 'content-type': type = '' }: IncomingHttpHeaders) => {
+          let isEventStream = false
+          const onHeaders = ({ 'content-type': type = '' }: IncomingHttpHeaders, status: number) => {
             hasBegun = true
-            if (/^text\/event-stream\b/i.test(type)) reject(new EndlessResponseError(ask.path))
+            isEventStream = status >= 200 && status < 300 && /^text\/event-stream\b/i.test(type)
           }
           const asked = exchange({ endpoint: { name, host, port, tls }, ask, agent: undefined, timeouts, onHeaders })
           // What else fails is reported by the rehearsal.
           void asked.then((failure) => {
-            if (hasBegun && failure?.cause === 'timeout') reject(new EndlessResponseError(ask.path, timeouts.total))
-            else resolve()
+            if (hasBegun && failure?.cause === 'timeout') {
+              reject(new EndlessResponseError(ask.path, timeouts.total, isEventStream))
+            } else resolve()
           })
         }),
     ),

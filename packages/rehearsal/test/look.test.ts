@@ -51,25 +51,40 @@ describe.concurrent('a first look at an app', () => {
     expect(await look({ ...app(only), readinessProbe: { path: '/alive' } })).toEqual({ ready: '/alive', answers: {} })
   })
 
+  const timeouts = { total: 300 }
+
   test('says that a response is an event stream, whose end nobody has to wait for', async () => {
     const events = "if (request.url === '/events') response.writeHead(200, { 'Content-Type': 'text/event-stream' })"
-    const options = app(`${events}.write('data: 1\\n\\n'); else response.end()`)
+    const options = { ...app(`${events}.write('data: 1\\n\\n'); else response.end()`), timeouts }
     await expect(look({ ...options, requests: { get: '/events' } })).rejects.toThrow(
-      /^GET \/events is answered with an event stream$/,
+      /^GET \/events is answered with an event stream, which had not ended after 300 ms$/,
     )
     const mix = [{ path: '/' }, { path: '/events' }]
     await expect(look({ ...options, requests: mix })).rejects.toMatchObject({ path: '/events', isEventStream: true })
     expect(await look({ ...options, requests: { get: '/', sse: '/events' } })).toEqual({ ready: '/', answers: {} })
   })
 
-  test('says that a response does not end, when it has lasted as long as clients wait', async () => {
-    const options = app("response.write('begun'); if (request.url !== '/feed') response.end()")
-    const timeouts = { total: 300 }
-    await expect(look({ ...options, timeouts, requests: { get: '/feed' } })).rejects.toMatchObject({
-      message: 'The response to GET /feed had begun, and had not ended after 300 ms',
-      isEventStream: false,
-    })
+  test('takes an event stream that ends, or that is an error, for any other response', async () => {
+    const type = "{ 'Content-Type': 'text/event-stream' }"
+    const options = app(`response.writeHead(request.url === '/none' ? 404 : 200, ${type}).end('data: 1\\n\\n')`)
+    const mix = [{ path: '/answer' }, { path: '/none', status: 404 }]
+    expect(await look({ ...options, requests: mix })).toEqual({ ready: '/', answers: {} })
+    const endless = app(
+      `response.writeHead(request.url === '/none' ? 404 : 200, ${type}); if (request.url !== '/none') response.end(); else response.write('no')`,
+    )
+    await expect(look({ ...endless, timeouts, requests: mix })).rejects.toMatchObject({ isEventStream: false })
   })
+
+  test.each(['get', 'stream'])(
+    'says that the response of `%s` does not end, when it has lasted as long as clients wait',
+    async (kind) => {
+      const options = app("response.write('begun'); if (request.url !== '/feed') response.end()")
+      await expect(look({ ...options, timeouts, requests: { [kind]: '/feed' } })).rejects.toMatchObject({
+        message: 'The response to GET /feed had begun, and had not ended after 300 ms',
+        isEventStream: false,
+      })
+    },
+  )
 
   test('says where it listens instead', async ({ skip }) => {
     skip(process.platform !== 'linux', 'finds what a process listens on in /proc')

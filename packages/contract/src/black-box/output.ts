@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs'
+import { closeSync, fstatSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, statSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 
@@ -24,6 +24,16 @@ export class Output {
     this.fd = openSync(path.join(directory, 'output'), 'a+')
     rmSync(directory, { recursive: true })
     this.#emptying = setInterval(() => this.#empty(), 100).unref()
+  }
+
+  /** Whether stdout or stderr of a process is this file. Only Linux shows it. */
+  isThatOf(pid: number): boolean {
+    if (!this.#isOpen) return false
+    const { dev, ino } = fstatSync(this.fd)
+    return [1, 2].some((fd) => {
+      const file = statSync(`/proc/${pid}/fd/${fd}`, { throwIfNoEntry: false })
+      return file?.dev === dev && file.ino === ino
+    })
   }
 
   /** The last characters. */

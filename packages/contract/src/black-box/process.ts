@@ -114,7 +114,7 @@ export class ServerProcess {
   /** Kills the whole process group. */
   kill(): void {
     running.delete(this)
-    killEach([...(this.#child.pid === undefined ? [] : [-this.#child.pid]), ...strayed(this.#mark)])
+    killEach([...(this.#child.pid === undefined ? [] : [-this.#child.pid]), ...strayed(this.#mark, this.#output)])
     this.#output.close()
   }
 }
@@ -129,20 +129,22 @@ function killEach(pids: readonly number[]): void {
   }
 }
 
-/** Processes of the server that have left its group, as daemons do. Only Linux shows them. */
-function strayed(mark: string): number[] {
-  const isMarked = (pid: string): boolean => {
+/**
+ * Processes of a server that have left its group, as daemons do: they still have the mark in their environment, or its output.
+ * Only Linux shows them.
+ */
+function strayed(mark: string, output?: Output): number[] {
+  const isOfServer = (pid: string): boolean => {
     try {
-      return readFileSync(`/proc/${pid}/environ`, 'latin1')
-        .split('\0')
-        .some((entry) => entry.startsWith(mark))
+      const variables = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0')
+      return variables.some((entry) => entry.startsWith(mark)) || output?.isThatOf(Number(pid)) === true
     } catch {
       return false // it has ended, or is not ours
     }
   }
   try {
     return readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name) && isMarked(name))
+      .filter((name) => /^\d+$/.test(name) && isOfServer(name))
       .map(Number)
   } catch {
     return []

@@ -3,9 +3,10 @@ import { type Container, type Pod, probes } from '../objects/pod.js'
 import { read } from '../read/reading.js'
 import { rules } from '../rules/index.js'
 import type { Report, Rule } from '../rules/rule.js'
-import { behindVariable, seconds, sumOf } from '../shared/budget.js'
+import { seconds, sumOf } from '../shared/budget.js'
 import type { Place } from '../text/place.js'
 import type { Source } from '../text/source.js'
+import { variableFor } from '../world/balancer.js'
 import type { World } from '../world/world.js'
 import { againstId } from './ignores.js'
 import { judge, type LintOptions, type LintResult } from './lint.js'
@@ -158,12 +159,13 @@ function compareTimes(container: Container, times: DrainTimes, world: World, rep
       fix: `terminationGracePeriodSeconds: ${Math.ceil(total / 1000)}, the same in the app`,
     })
   }
-  const { behind, name, because, settle: needed } = world.balancerOf(pod)
+  const balancer = world.balancerOf(pod)
+  const { name, because, settle: needed } = balancer
   if (because !== undefined && settle.min < needed) {
     report(
       container.place,
       `The app waits ${seconds(settle.min)} (${settle.explicit ? '`settle.min`' : `behind '${times.behind}'`}), but ${name} needs ${seconds(needed)} to stop routing to the pod: ${because}`,
-      { severity: 'warning', fix: `${behindVariable}: ${behind}` },
+      { severity: 'warning', fix: variableFor(balancer, settle.explicit) },
     )
   }
 }

@@ -196,7 +196,13 @@ export class Pod {
 
   /** An annotation of the pod, or else of the object that creates it. */
   annotation(name: string): string | undefined {
-    return textOf(this.template.get('metadata', 'annotations', name)) ?? this.resource.annotation(name)
+    return textOf(this.annotationPlace(name))
+  }
+
+  /** The place of such an annotation. */
+  annotationPlace(name: string): Place {
+    const own = this.template.get('metadata', 'annotations', name)
+    return own.exists ? own : this.resource.get('metadata', 'annotations', name)
   }
 
   label(name: string): string | undefined {

@@ -1,6 +1,6 @@
 import type { Pod } from '../objects/pod.js'
-import { behindVariable, budgetOf, graceSecondsFor, graceVariable, reservedTimes, seconds } from '../shared/budget.js'
-import { isQuick } from '../world/balancer.js'
+import { budgetOf, graceSecondsFor, graceVariable, reservedTimes, seconds } from '../shared/budget.js'
+import { isQuick, leastWaitFor, variableFor } from '../world/balancer.js'
 import { eachContainer, eachPod, type Rule } from './rule.js'
 
 /** The least number of seconds between SIGTERM and SIGKILL, after a hook that has used up the grace period. */
@@ -66,9 +66,8 @@ const hookShorterThanSettle: Rule = {
     if (hook === undefined || took === undefined || took >= (pod.grace ?? 0) || pod.isPodrain) return
     if (!world.servedContainersOf(pod).includes(container)) return
     const balancer = world.balancerOf(pod)
-    const { name, settle, because } = balancer
-    // A proxy in the same cluster learns at least as soon as kube-proxy, for which the measured 1.2 s counts here.
-    const needed = isQuick(balancer) ? 2 : settle / 1000
+    const { name, because } = balancer
+    const needed = leastWaitFor(balancer) / 1000
     if (took >= needed) return
     const grace = graceSecondsFor(needed * 1000)
     report(
@@ -85,29 +84,54 @@ const hookShorterThanSettle: Rule = {
 
 const graceMissesSettle: Rule = {
   id: 'grace-misses-settle',
-  severity: 'warning',
+  severity: 'error',
   severityReason:
-    'It depends on how soon the load balancer gets the change of the endpoints; the time is the longest that is known.',
+    'podrain refuses to start if the wait that its variables say does not fit. What the load balancer needs is a warning: it depends on how soon the load balancer gets the change of the endpoints.',
   title: 'A grace period that is too short for the load balancer',
-  why: 'The pod has to serve until the load balancer has stopped routing to it (“settle”), answer the requests in flight, and close. With `behind` set to that load balancer podrain refuses to start with such a grace period, and its error has the same sum.',
+  why: 'The pod has to serve until the load balancer has stopped routing to it (“settle”), answer the requests in flight, and close. The settle wait is the longest that is known of the load balancer, or the one that podrain is told. podrain refuses to start with a grace period that is too short for what it is told, and its error has the same sum.',
   check: eachPod((pod, report, world) => {
     const { grace: given = 0 } = pod
-    if (pod.isJob || pod.kind === 'Pod' || given <= 0) return
-    const { behind, name, settle, because } = world.balancerOf(pod)
+    if (pod.isJob || given <= 0) return
+    const balancer = world.balancerOf(pod)
+    const { name, because } = balancer
     const request = world.facts.longestRequest ?? 0
-    if (!world.isAsked(pod)) return
+    const place = pod.gracePlace.exists ? pod.gracePlace : pod.spec
+    const asked = pod.running.filter((container) => world.mayBeAsked(container)).map(world.drainVariablesOf)
+    const settle = Math.max(
+      balancer.settle,
+      ...asked.map(({ settle = 0, setBy }) => (setBy === undefined ? 0 : settle)),
+    )
+    for (const container of pod.running) {
+      const { misfit, kept } = world.drainVariablesOf(container)
+      // A helper of the app may share its variables, and know nothing of podrain.
+      if (misfit === undefined || !(container.isPodrain || world.mayBeAsked(container))) continue
+      const grace = graceSecondsFor(Math.max(settle, misfit.wait), request, kept)
+      report(
+        place,
+        `podrain in container \`${container.name}\` refuses to start: it needs ${misfit.sum}, but it assumes a grace period of ${misfit.grace} s`,
+        { severity: 'error', fix: `terminationGracePeriodSeconds: ${grace}, the same in \`${graceVariable}\`` },
+      )
+      return
+    }
+    if (pod.kind === 'Pod' || !world.isAsked(pod)) return
     // A fixed sleep is judged by another rule. If nothing waits, a grace period is too short only for a long request.
     if (!pod.running.some(({ hook }) => hook !== undefined && hook.seconds === undefined) && request === 0) return
     if (because === undefined && !pod.isPodrain && request === 0) return
     if (hasSaidSo(pod)) return
     const { sum, total } = budgetOf(given, settle, request)
     if (total <= given * 1000) return
-    const grace = graceSecondsFor(settle, request)
+    const tell = asked.every(({ settle: waits }) => waits === undefined || waits >= balancer.settle)
+      ? ''
+      : `, and \`${variableFor(
+          balancer,
+          asked.some(({ hasMin }) => hasMin),
+        )}\``
     report(
-      pod.gracePlace.exists ? pod.gracePlace : pod.spec,
+      place,
       `The drain needs ${sum}, but ${pod.graceText}${because === undefined ? '' : `; ${name} routes to the pod: ${because}`}`,
       {
-        fix: `terminationGracePeriodSeconds: ${grace}${pod.isPodrain ? `, the same in \`${graceVariable}\`, and \`${behindVariable}: ${behind}\`` : ''}`,
+        severity: 'warning',
+        fix: `terminationGracePeriodSeconds: ${graceSecondsFor(settle, request)}${pod.isPodrain ? `, the same in \`${graceVariable}\`${tell}` : ''}`,
       },
     )
   }),

@@ -1,8 +1,9 @@
-import { type Container, isBehind } from '../objects/pod.js'
+import { isBehind } from '../objects/pod.js'
 import { behindVariable, graceVariable, presets, seconds } from '../shared/budget.js'
 import { replaceText } from '../text/edits.js'
-import type { Balancer } from '../world/balancer.js'
-import { eachContainer, type Rule } from './rule.js'
+import { mayBeFilledIn } from '../text/placeholder.js'
+import { behindAnnotation, leastWaitFor, variableFor } from '../world/balancer.js'
+import { eachContainer, eachPod, type Rule } from './rule.js'
 
 const graceVariableDiffers: Rule = {
   id: 'grace-variable',
@@ -60,27 +61,22 @@ const behindVariableDiffers: Rule = {
   id: 'behind-variable',
   severity: 'error',
   severityReason:
-    'podrain refuses to start with a preset that it does not have. A preset that waits for too short a time is a warning.',
-  title: `\`${behindVariable}\` differs from the load balancer of the pod`,
-  why: 'podrain waits until the load balancer of this preset has stopped routing to the pod. If another load balancer routes to the pod and needs longer, requests come after the wait, and are refused.',
+    'podrain refuses to start with a value that it does not accept. A wait that is too short is a warning.',
+  title: `\`${behindVariable}\` or another variable of podrain that does not fit the load balancer of the pod`,
+  why: 'podrain waits until the load balancer that its variables name has stopped routing to the pod, or as long as they say. If the load balancer of the pod needs longer, requests come after the wait, and are refused. podrain does not start with a preset or a number that it cannot read.',
   check: eachContainer((container, report, world) => {
-    const place = container.env(behindVariable)?.get('value')
-    const told = container.environment.text(behindVariable)
-    if (place === undefined || told === undefined) return
-    if (!isBehind(told)) {
-      report(place, `podrain has no preset \`${told}\`, and refuses to start`, {
-        fix: `Write one of ${Object.keys(presets).join(', ')}`,
-      })
-      return
-    }
+    const { refused, settle: waits, setBy, hasMin, believed } = world.drainVariablesOf(container)
+    for (const { place, message, fix } of refused) report(place, message, { fix })
+    if (refused.length > 0 || waits === undefined || setBy === undefined || !world.mayBeAsked(container)) return
     const balancer = world.balancerOf(container.pod)
-    const { name, settle, because } = balancer
-    const waits = waitOf(container, presets[told].settle)
-    if (because === undefined || waits === undefined || waits >= settle) return
+    const { name, because = 'a Service selects it' } = balancer
+    const needed = leastWaitFor(balancer)
+    if (waits >= needed) return
+    const told = hasMin || believed === undefined ? '' : ` behind \`${believed.behind}\``
     report(
-      place,
-      `podrain waits ${seconds(waits)} behind \`${told}\`, but ${name} needs ${seconds(settle)} to stop routing to the pod: ${because}`,
-      { severity: 'warning', fix: variableFor(balancer) },
+      setBy,
+      `podrain waits ${seconds(waits)}${told}, but ${name} needs ${seconds(needed)} to stop routing to the pod: ${because}`,
+      { severity: 'warning', fix: variableFor(balancer, hasMin) },
     )
   }),
 }
@@ -93,33 +89,38 @@ const behindUntold: Rule = {
   title: 'A load balancer that the app does not know',
   why: `podrain waits 5 s unless its option \`behind\` or the variable \`${behindVariable}\` names the load balancer. A load balancer that needs longer still routes to the pod after these 5 s. podrain waits longer while requests keep coming, so a busy service loses none. A service with few requests loses some.`,
   check: eachContainer((container, report, world) => {
-    const { environment, pod } = container
-    const isTold = [behindVariable, 'PODRAIN_OPTIONS'].some((name) => environment.get(name) !== undefined)
-    if (!container.isPodrain || environment.hasOthers || isTold) return
-    const balancer = world.balancerOf(pod)
+    const { settle: waits, setBy } = world.drainVariablesOf(container)
+    if (!container.isPodrain || setBy !== undefined || waits === undefined || !world.mayBeAsked(container)) return
+    const balancer = world.balancerOf(container.pod)
     const { behind, name, settle, because } = balancer
-    const waits = waitOf(container, presets['kube-proxy'].settle)
-    if (because === undefined || waits === undefined || waits >= settle) return
+    if (because === undefined || waits >= settle) return
     report(
       container.place,
       `podrain waits ${seconds(waits)} unless its option \`behind\` is \`${behind}\`, but ${name} needs ${seconds(settle)} to stop routing to the pod: ${because}`,
-      { fix: `env: [${variableFor(balancer)}], unless the code sets the option` },
+      { fix: `env: [${variableFor(balancer, false)}], unless the code sets the option` },
     )
   }),
 }
 
-/** The variable that makes podrain wait long enough. The nearest preset of a load balancer may wait for too short a time. */
-function variableFor({ behind, settle }: Balancer): string {
-  return presets[behind].settle >= settle
-    ? `{ name: ${behindVariable}, value: ${behind} }`
-    : `{ name: PODRAIN_SETTLE_MIN, value: "${settle}" }`
+const behindAnnotationUnknown: Rule = {
+  id: 'behind-annotation',
+  severity: 'warning',
+  severityReason: 'The files may show the load balancer as well.',
+  title: `An annotation \`${behindAnnotation}\` that names no preset`,
+  why: `The annotation tells lint and the rehearsal which load balancer routes to the pod. They pass over a name that is not one of podrain’s presets, and may then take the load balancer for a faster one.`,
+  check: eachPod((pod, report) => {
+    const told = pod.annotation(behindAnnotation)
+    if (told === undefined || isBehind(told) || mayBeFilledIn(told)) return
+    report(pod.annotationPlace(behindAnnotation), `\`${told}\` is no preset of podrain, and is passed over`, {
+      fix: `Write one of ${Object.keys(presets).join(', ')}`,
+    })
+  }),
 }
 
-/** The least wait, in ms: the one that the manifest sets, or else the one that is given. undefined if the manifest does not show the value. */
-function waitOf({ environment }: Container, usual: number): number | undefined {
-  if (environment.get('PODRAIN_SETTLE_MIN') === undefined) return usual
-  const set = Number(environment.text('PODRAIN_SETTLE_MIN') ?? Number.NaN)
-  return Number.isNaN(set) ? undefined : set
-}
-
-export const optionRules: readonly Rule[] = [graceVariableDiffers, graceUntold, behindVariableDiffers, behindUntold]
+export const optionRules: readonly Rule[] = [
+  graceVariableDiffers,
+  graceUntold,
+  behindVariableDiffers,
+  behindUntold,
+  behindAnnotationUnknown,
+]

@@ -1,7 +1,15 @@
 import { type ReservedTimes, reservedTimes } from '@podrain/core/budget'
 
 // The numbers are those of core, so that the app and the advice about its manifest agree.
-export { graceSecondsFor, graceVariable, presets, reservedTimes } from '@podrain/core/budget'
+export {
+  graceSecondsFor,
+  graceVariable,
+  misfitOf,
+  presets,
+  reservedTimes,
+  type Times,
+  timesOf,
+} from '@podrain/core/budget'
 
 /** The variable of podrain's option `behind`. */
 export const behindVariable = 'PODRAIN_BEHIND'

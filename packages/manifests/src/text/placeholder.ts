@@ -1,5 +1,5 @@
-/** Placeholders of tools: `${REPLICAS:=2}`, `$REPLICAS`, `{{ replicas }}`, `#{REPLICAS}#`, `@REPLICAS@`, `%REPLICAS%`, `<your port>`. */
-const marks = /\$\{|\{\{|<%|[%#]\{|\[\[ |@[A-Za-z_][\w.]*@|%[A-Z_]\w*%|^<[^<>]+>$|^\$[A-Za-z_]\w*$/
+/** Placeholders of tools: `${REPLICAS:=2}`, `$REPLICAS`, `{{ replicas }}`, `#{REPLICAS}#`, `@REPLICAS@`, `%REPLICAS%`, `((replicas))`, `<your port>`. */
+const marks = /\$\{|\{\{|<%|[%#]\{|\[\[ |@[A-Za-z_][\w.]*@|%[A-Z_]\w*%|^<[^<>]+>$|^\(\([^()]+\)\)$|^\$[A-Za-z_]\w*$/
 
 /** Whether the text contains a placeholder, which is replaced before Kubernetes gets it. */
 export function isFilledIn(text: string | undefined): boolean {

@@ -1,8 +1,9 @@
 import type { Behind } from '@podrain/core'
-import { isBehind, type Pod } from '../objects/pod.js'
+import { type Container, isBehind, type Pod } from '../objects/pod.js'
 import type { Resource } from '../objects/resource.js'
 import { behindVariable, presets } from '../shared/budget.js'
 import { type Controller, controllerOf } from './controllers.js'
+import type { DrainVariables } from './drain-variables.js'
 import type { Route } from './routes.js'
 
 /** A load balancer that routes to a pod. */
@@ -20,18 +21,29 @@ export interface Balancer {
 /** What is needed to find load balancers; implemented by `World`. */
 export interface Surroundings {
   readonly facts: { readonly behind?: Behind }
+  kind(kind: string): readonly Resource[]
   servicesOf(pod: Pod): readonly Resource[]
+  exposureOf(pod: Pod): 'served' | 'headless' | 'none'
+  servedContainersOf(pod: Pod): readonly Container[]
+  drainVariablesOf(container: Container): DrainVariables
   routesTo(service: Resource): readonly Route[]
   named(kind: string, name: string, near: Resource, namespace?: string): readonly Resource[]
 }
 
 /**
  * The load balancers that route to a pod, the slowest first: the one that the caller or an annotation names, or else those that the
- * files show, or else the one that the variable PODRAIN_BEHIND names. There is always at least one.
+ * files or the variables of the app show. There is always at least one: a Service is at least kube-proxy, whatever a variable says.
  */
 export function balancersOf(pod: Pod, around: Surroundings): readonly [Balancer, ...Balancer[]] {
-  const told = pod.annotation('podrain/behind') ?? around.facts.behind
-  if (isBehind(told)) return [balancer(told, `behind ${told}, as you say`)]
+  const isServed = around.exposureOf(pod) !== 'none'
+  const believed = (isServed ? around.servedContainersOf(pod) : pod.containers).flatMap(
+    (container) => around.drainVariablesOf(container).believed ?? [],
+  )
+  // A worker: the files have Services, but none for it, or it says itself that nothing routes to it.
+  const isWorker = !isServed && (around.kind('Service').length > 0 || believed.some(({ behind }) => behind === 'none'))
+  const annotation = pod.annotation(behindAnnotation)
+  const told = isBehind(annotation) ? annotation : isWorker ? undefined : around.facts.behind
+  if (told !== undefined) return [balancer(told, `behind ${told}, as you say`)]
   const services = around.servicesOf(pod)
   const found = services.flatMap((service) => [
     ...balancersOfService(service),
@@ -39,10 +51,28 @@ export function balancersOf(pod: Pod, around: Surroundings): readonly [Balancer,
   ])
   // A worker gets no requests, with or without a mesh.
   if (isMeshed(pod) && services.length > 0) found.push({ ...balancer('envoy', 'a mesh'), name: 'the mesh' })
-  const [slowest, ...others] = found.sort((one, other) => other.settle - one.settle)
-  if (slowest !== undefined) return [slowest, ...others]
-  const [own] = pod.containers.flatMap(({ environment }) => environment.text(behindVariable) ?? [])
-  return [isBehind(own) ? balancer(own, `${behindVariable} says so`) : balancer('kube-proxy')]
+  found.push(...believed.map(({ behind, by }) => balancer(behind, `${by} says so`)))
+  if (isServed || found.length === 0) found.push(balancer('kube-proxy'))
+  const [slowest = balancer('kube-proxy'), ...others] = found.sort((one, other) => other.settle - one.settle)
+  return [slowest, ...others]
+}
+
+/** The annotation that names the load balancer of a pod. */
+export const behindAnnotation = 'podrain/behind'
+
+/** How long an app has to wait for a load balancer, in ms. A proxy in the same cluster learns at least as soon as kube-proxy (1.2 s). */
+export function leastWaitFor(balancer: Balancer): number {
+  return isQuick(balancer) ? 2000 : balancer.settle
+}
+
+/**
+ * The variable that makes podrain wait as long as a load balancer needs. The nearest preset of a load balancer may have another time,
+ * and a preset has no effect beside `settle.min`.
+ */
+export function variableFor({ behind, settle }: Balancer, hasMin: boolean): string {
+  return hasMin || presets[behind].settle !== settle
+    ? `{ name: PODRAIN_SETTLE_MIN, value: "${settle}" }`
+    : `{ name: ${behindVariable}, value: ${behind} }`
 }
 
 function balancer(behind: Behind, because?: string): Balancer {

@@ -4,6 +4,7 @@ import { type Resource, textsOf } from '../objects/resource.js'
 import { addTo } from '../shared/lists.js'
 import type { Place } from '../text/place.js'
 import { type Balancer, balancersOf } from './balancer.js'
+import { type DrainVariables, drainVariablesOf } from './drain-variables.js'
 import { Lookup } from './lookup.js'
 import { type Route, routeKinds, routesOf } from './routes.js'
 import { strayedOf } from './strayed.js'
@@ -107,6 +108,16 @@ export class World {
     // A container need not list its ports. In a pod with one container, the port is that container's.
     return served.length === 0 && pod.containers.length === 1 ? pod.containers : served
   }
+
+  /** Whether requests may come to a container: not if the pod's Services route to other containers of the pod. */
+  mayBeAsked(container: Container): boolean {
+    return this.exposureOf(container.pod) === 'none' || this.servedContainersOf(container.pod).includes(container)
+  }
+
+  /** What the environment of a container tells podrain. */
+  readonly drainVariablesOf: (container: Container) => DrainVariables = remembered((container) =>
+    drainVariablesOf(container, (name) => this.named('ConfigMap', name, container.pod.resource)[0]),
+  )
 
   /** Whether the pod gets requests, as far as the files show. */
   isAsked(pod: Pod): boolean {

@@ -56,17 +56,17 @@ function templatesOf({ hook }: Facts): Template[] {
   return [
     { name: 'podrain.strategy', what: 'under `strategy` of a Deployment', text: strategy },
     { name: 'podrain.env', what: 'items of `env`', text: environment(variables) },
-    { name: 'podrain.lifecycle', what: 'under `lifecycle`', text: hookOf('http') },
-    { name: 'podrain.lifecycle.exec', what: 'the same without network', text: hookOf('exec') },
+    // No other hook than that of the variables: they close or open what it asks.
+    { name: 'podrain.lifecycle', what: 'under `lifecycle`', text: `preStop:\n${indented(preStop(hook, port), '  ')}` },
     { name: 'podrain.probes', what: 'entries of the container: readiness and liveness', text: probes(port) },
-    { name: 'podrain.volumeMounts', what: 'items of `volumeMounts`, for the hook without network', text: socketMount },
-    { name: 'podrain.volumes', what: 'items of `volumes`, for the hook without network', text: socketVolume },
+    ...(hook === 'exec'
+      ? [
+          { name: 'podrain.volumeMounts', what: 'items of `volumeMounts`', text: socketMount },
+          { name: 'podrain.volumes', what: 'items of `volumes`', text: socketVolume },
+        ]
+      : []),
     { name: 'podrain.rbac', what: 'objects that @podrain/kubernetes needs', text: rbac(value('serviceAccountName')) },
   ]
-}
-
-function hookOf(kind: 'http' | 'exec'): string {
-  return `preStop:\n${indented(preStop(kind, value('port')), '  ')}`
 }
 
 /** The same as rbac.yaml of @podrain/kubernetes. */
@@ -136,7 +136,7 @@ ${minReady(facts)}  template:
       containers:
         - name: ${name}
           env: ${include('podrain.env', 12)}
-          lifecycle: ${include(isExec ? 'podrain.lifecycle.exec' : 'podrain.lifecycle', 12)}
+          lifecycle: ${include('podrain.lifecycle', 12)}
           ${include('podrain.probes', 10)}
 ${isExec ? `          volumeMounts: ${include('podrain.volumeMounts', 12)}\n      volumes: ${include('podrain.volumes', 8)}\n` : ''}\`\`\`
 

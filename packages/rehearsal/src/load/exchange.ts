@@ -19,7 +19,7 @@ export interface ExchangeSpec {
   /** How fast to read the response, in bytes per ms; undefined: as fast as it comes. */
   readonly readRate?: number | undefined
   /** Called when the status and headers have arrived. */
-  readonly onHeaders?: ((headers: IncomingHttpHeaders) => void) | undefined
+  readonly onHeaders?: ((headers: IncomingHttpHeaders, status: number) => void) | undefined
 }
 
 const chunk = Buffer.alloc(4096, 'x')
@@ -73,7 +73,7 @@ export function exchange(spec: ExchangeSpec): Promise<Failure | undefined> {
     request.once('response', (response) => {
       status = response.statusCode ?? 0
       agent?.heed(response.headers['keep-alive'])
-      onHeaders?.(response.headers)
+      onHeaders?.(response.headers, status)
       if (readRate === undefined) response.resume()
       else readSlowly(response, readRate)
       let end = ''
