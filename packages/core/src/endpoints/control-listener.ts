@@ -40,8 +40,8 @@ export interface Holder {
   readonly opened?: (() => void) | undefined
 }
 
-/** The listeners of this process, by port or path. */
-const listeners = new Map<number | string, ControlListener>()
+/** The listeners of this process, by port or path. With port 0, the operating system chooses a free port: one for each drain. */
+const listeners = new Map<number | string | DrainView, ControlListener>()
 let count = 0
 
 /**
@@ -57,21 +57,20 @@ let count = 0
  */
 export function listenForControl(place: Place, holder: Holder): () => void {
   if (holder.drain.state === 'closed') return () => {}
-  const key = keyOf(place)
-  const there = listeners.get(key)
-  if (there) return there.join(holder)
-  const listener = new ControlListener(place)
-  if (key !== 0) listeners.set(key, listener) // with port 0, the operating system chooses a free port
+  const key = nameOf(place) || holder.drain
+  const listener = listeners.get(key) ?? new ControlListener(place, () => listeners.delete(key))
+  listeners.set(key, listener)
   return listener.join(holder)
 }
 
-function keyOf(place: Place): number | string {
+function nameOf(place: Place): number | string {
   return 'path' in place ? place.path : place.port
 }
 
 /** The server of a control port or a control socket, and the adapters that hold it. */
 class ControlListener {
   readonly #place: Place
+  readonly #forget: () => void
   /** The holders in the order in which they came, each with the function that makes it leave. */
   readonly #holders = new Map<Holder, () => void>()
   readonly #server: http.Server
@@ -79,8 +78,10 @@ class ControlListener {
   /** Where the server listens, in words. undefined until it does. */
   #address: string | undefined
 
-  constructor(place: Place) {
+  /** @param forget Called when nobody holds this listener any longer. */
+  constructor(place: Place, forget: () => void) {
     this.#place = place
+    this.#forget = forget
     const server = http.createServer((request, response) => {
       if (!this.#asked?.answer(request, response)) response.writeHead(404, { 'content-length': 0 }).end()
     })
@@ -126,7 +127,7 @@ class ControlListener {
     if (standsIn || !asked || asked.standsIn || asked.drain !== drain) return
     if (isDeepStrictEqual(new Set(tokens), new Set(asked.tokens))) return
     throw new TypeError(
-      `Expected all adapters of one drain to have the same \`token\` on the control port ${keyOf(this.#place)}, which they share: ` +
+      `Expected all adapters of one drain to have the same \`token\` on the control port ${nameOf(this.#place)}, which they share: ` +
         'set PODRAIN_TOKEN, or give each adapter the same `token`',
     )
   }
@@ -139,7 +140,7 @@ class ControlListener {
   /** Tells a holder whether it is asked, as soon as the server listens. */
   #tell(holder: Holder): void {
     const asked = this.#asked
-    if (this.#address === undefined || !asked) return
+    if (this.#address === undefined || !asked || holder.drain.state === 'closed') return
     const { drain, setBy, standsIn } = holder
     if (holder === asked) {
       drain.logger.info(`control endpoints on ${this.#address}`)
@@ -147,7 +148,7 @@ class ControlListener {
     } else if (standsIn) {
       return
     } else if (drain === asked.drain) {
-      tellShared(holder, asked, keyOf(this.#place))
+      tellShared(holder, asked, nameOf(this.#place))
     } else {
       const option = 'path' in this.#place ? 'controlSocket' : 'controlPort'
       drain.logger.error(
@@ -157,7 +158,7 @@ class ControlListener {
   }
 
   #cannot(setBy: string): string {
-    return `cannot listen on ${setBy} ${keyOf(this.#place)}, so no hook and no probe of this drain is answered there`
+    return `cannot listen on ${setBy} ${nameOf(this.#place)}, so no hook and no probe of this drain is answered there`
   }
 
   #fail(error: NodeJS.ErrnoException): void {
@@ -179,7 +180,7 @@ class ControlListener {
   }
 
   #close(): void {
-    if (listeners.get(keyOf(this.#place)) === this) listeners.delete(keyOf(this.#place))
+    this.#forget()
     this.#removeFile()
     this.#server.close()
     this.#server.closeAllConnections()
