@@ -46,7 +46,7 @@ export class OwnDrain {
 
   #attached(): Attachment {
     if (this.#attachment) return this.#attachment
-    const attachment = core().attach(this.#options, false)
+    const attachment = core().attach(this.#options, 'stand-in')
     attachment.drain.on('state', (state) => {
       if (state === 'serving') this.#endIfUnused()
     })

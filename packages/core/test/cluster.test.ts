@@ -1,5 +1,7 @@
 import cluster from 'node:cluster'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { get, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -405,6 +407,36 @@ describe('threads', () => {
     child.tell('answer')
     expect((await answer).body).toBe('at last')
     expect((await hooked).status).toBe(200)
+    expect(await terminate(child)).toEqual([0, null])
+  })
+
+  test('have the control port of a variable in the main thread, which is ready when a thread listens', async () => {
+    vi.stubEnv('PODRAIN_CONTROL_PORT', '0')
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const [child, [first = 0]] = await startThreads()
+    const port = Number((await child.line(/control endpoints on port/)).split(' ').at(-1))
+    await expect.poll(async () => (await ask(port, '/readyz')).status).toBe(200)
+    expect((await ask(first, '/readyz')).body).toMatch(/^\d+$/)
+    expect((await hook(port)).status).toBe(200)
+    await says(child, /^worker draining/, 2)
+    expect(count(child, /control endpoints on/)).toBe(1)
+    expect(await terminate(child)).toEqual([0, null])
+  })
+
+  test('have the control socket of a variable in the main thread', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'podrain-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const path = join(folder, 'podrain.sock')
+    vi.stubEnv('PODRAIN_CONTROL_SOCKET', path)
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const [child] = await startThreads()
+    await child.line(/control endpoints on .*podrain\.sock/)
+    const [response] = (await once(get({ socketPath: path, path: '/prestop', agent: false }), 'response')) as [
+      IncomingMessage,
+    ]
+    response.resume()
+    expect(response.statusCode).toBe(200)
+    await says(child, /^worker draining/, 2)
     expect(await terminate(child)).toEqual([0, null])
   })
 

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { type AdapterOptions, attach, Drain, drainServer } from '../src/index.js'
+import { type AdapterOptions, attach, controlEndpoints, Drain, drainServer } from '../src/index.js'
 import { ask, Client, gate, Log, type Pod, sayOk, serve } from './support.js'
 
 /** The address of the control port or socket, from the log. */
@@ -136,7 +136,7 @@ describe('with a control port', () => {
     const { drain, log } = await serve(sayOk, {})
     expect(await controlPort(log)).toBe(port)
     attach({ drain }, { server: createServer() })
-    expect(log.matching(/already, with the options of the first adapter/)).toHaveLength(1)
+    expect(log.matching(/^info .*already, with the options of the first adapter of this drain$/)).toHaveLength(1)
     expect(log.matching(/^error/)).toEqual([])
     expect(await ask(port, '/readyz')).toMatchObject({ status: 200 })
   })
@@ -350,4 +350,149 @@ test('a second drain with the same control socket logs that another drain listen
     1,
   )
   expect(existsSync(controlSocket)).toBe(true)
+})
+
+describe('a control port by variable is held by all adapters of the process:', () => {
+  const checks = { db: () => Promise.reject(new Error('down')) }
+  function drainOf(): { drain: Drain; log: Log } {
+    const log = new Log()
+    const drain = new Drain({ signals: false, logger: log })
+    onTestFinished(() => drain.dispose())
+    return { drain, log }
+  }
+
+  test('it stays when the first application of a drain closes, and asks the checks of the next one', async () => {
+    const port = await controlPortByVariable()
+    const { drain, log } = drainOf()
+    const first = attach({ drain }, false)
+    const second = attach({ drain, checks }, false)
+    expect(await controlPort(log)).toBe(port)
+    expect((await ask(port, '/readyz')).status).toBe(200)
+    first.release()
+    expect((await ask(port, '/readyz')).status).toBe(503)
+    second.release()
+    await expect(ask(port, '/readyz')).rejects.toThrow('ECONNREFUSED')
+    expect(drain.state).toBe('serving')
+  })
+
+  test('the next drain answers there when the first one is over', async () => {
+    const port = await controlPortByVariable()
+    const first = await serve(sayOk, {})
+    await controlPort(first.log)
+    const second = await serve(sayOk, {})
+    await first.drain.dispose()
+    expect(await controlPort(second.log)).toBe(port)
+    expect(await ask(port, '/prestop')).toMatchObject({ status: 200 })
+    expect(second.drain.state).toBe('draining')
+  })
+
+  test('a taken port is one error of each drain, and no line says that it answers', async () => {
+    const other = net.createServer().listen(0)
+    onTestFinished(() => void other.close())
+    await once(other, 'listening')
+    vi.stubEnv('PODRAIN_CONTROL_PORT', String((other.address() as net.AddressInfo).port))
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const one = drainOf()
+    const two = drainOf()
+    for (const { drain } of [one, one, two]) attach({ drain }, false)
+    for (const { log } of [one, two]) {
+      await expect.poll(() => log.matching(/^error .*another server has this port/)).toHaveLength(1)
+      expect(log.matching(/control endpoints/)).toEqual([])
+    }
+  })
+
+  test('checks and endpoints of a second adapter do not count there, which is a warning', async () => {
+    await controlPortByVariable()
+    const { drain, log } = drainOf()
+    attach({ drain, checkTimeout: 500 }, false)
+    await controlPort(log)
+    attach({ drain, checks, checkTimeout: 500, endpoints: { readyz: '/up' } }, false)
+    expect(log.matching(/^warn/)).toEqual([
+      expect.stringMatching(/first adapter of this drain: `endpoints`, `checks` of this adapter does not count there/),
+    ])
+  })
+
+  test.each([
+    ['only the second has one', {}, { token: 'secret' }],
+    ['only the first has one', { token: 'secret' }, {}],
+  ])('adapters of one drain need the same token: refused if %s', async (_, first, second) => {
+    await controlPortByVariable()
+    const { drain } = drainOf()
+    attach({ drain, ...first }, false)
+    expect(() => attach({ drain, ...second }, { server: createServer() })).toThrow('to have the same `token`')
+    attach({ drain, ...first }, false)
+  })
+
+  test('a preload is not asked as long as the application has an adapter, and says nothing of it', async () => {
+    const port = await controlPortByVariable()
+    const own = drainOf()
+    const preload = drainOf()
+    attach({ drain: preload.drain, checks }, 'stand-in')
+    expect(await controlPort(preload.log)).toBe(port)
+    const { release } = attach({ drain: own.drain }, false)
+    expect(await controlPort(own.log)).toBe(port)
+    expect((await ask(port, '/readyz')).status).toBe(200)
+    release()
+    expect((await ask(port, '/readyz')).status).toBe(503)
+    for (const { log } of [own, preload]) expect(log.matching(/^error/)).toEqual([])
+  })
+})
+
+describe('an application that answers the control endpoints by controlEndpoints()', () => {
+  async function served(): Promise<{ port: number; log: Log; drain: Drain }> {
+    const log = new Log()
+    const drain = new Drain({ signals: false, logger: log, settle: { min: 0, quiet: 0 } })
+    onTestFinished(() => drain.dispose())
+    const answer = controlEndpoints(drain)
+    const server = createServer((request, response) => void (answer(request, response) || response.end('mine')))
+    drain.watch(server)
+    server.listen(0, '127.0.0.1')
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    return { log, drain, port: (server.address() as net.AddressInfo).port }
+  }
+
+  test('has them on the control port of the variable only', async () => {
+    const control = await controlPortByVariable()
+    const { port, log } = await served()
+    expect(await controlPort(log)).toBe(control)
+    expect((await ask(port, '/readyz')).body).toBe('mine')
+    expect(await ask(control, '/prestop')).toMatchObject({ status: 200 })
+  })
+
+  test('has no /prestop if the variable turns it off', async () => {
+    vi.stubEnv('PODRAIN_ENDPOINTS_PRESTOP', 'false')
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const { port, drain } = await served()
+    expect((await ask(port, '/prestop')).body).toBe('mine')
+    expect(drain.state).toBe('serving')
+    expect(await ask(port, '/readyz')).toMatchObject({ status: 200 })
+  })
+})
+
+test('a middleware without a server says at the start that /readyz on the control port cannot wait for it', async () => {
+  const log = new Log()
+  const { drain } = attach({ controlPort: 0, signals: false, logger: log })
+  onTestFinished(() => drain.dispose())
+  await controlPort(log)
+  expect(log.matching(/^warn .*\/readyz on the control port is 200 before .*watch\(server\)/)).toHaveLength(1)
+  const known = new Log()
+  const { drain: other, watch } = attach({ controlPort: 0, signals: false, logger: known })
+  onTestFinished(() => other.dispose())
+  watch(createServer())
+  await controlPort(known)
+  expect(known.matching(/^warn/)).toEqual([])
+})
+
+test('/readyz on a control port is 503 until the server comes that an adapter expects later', async () => {
+  const log = new Log()
+  const { drain, watch } = attach({ controlPort: 0, signals: false, logger: log }, 'later')
+  onTestFinished(() => drain.dispose())
+  const control = await controlPort(log)
+  expect((await ask(control, '/readyz')).json()).toMatchObject({ ready: false, reason: 'not listening' })
+  const server = createServer(sayOk).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  watch(server)
+  expect(await ask(control, '/readyz')).toMatchObject({ status: 200 })
 })

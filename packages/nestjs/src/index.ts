@@ -69,7 +69,8 @@ export class PodrainModule {
   constructor(options: AdapterOptions, host: AdapterHost) {
     this.#host = host
     this.#ownsDrain = options.drain === undefined
-    this.#attachment = attach(options, false, nestLogger())
+    // A microservice and an application context have no server.
+    this.#attachment = attach(options, host.httpAdapter ? 'later' : false, nestLogger())
     this.drain = this.#attachment.drain
     this.#shutdown = new Promise((resolve) => {
       this.#shutdownEnds = resolve

@@ -43,6 +43,31 @@ async function listening(app: INestApplication): Promise<number> {
   return (app.getHttpServer().address() as AddressInfo).port
 }
 
+test('the control port says 503 while providers still start', async () => {
+  const lines: string[] = []
+  const logger = { info: (line: string) => void lines.push(line), warn() {}, error() {} }
+  const probed: unknown[] = []
+  const probes = {
+    async onModuleInit() {
+      await expect.poll(() => lines.find((line) => line.includes('control endpoints'))).toBeDefined()
+      const port = /port (\d+)$/.exec(lines.find((line) => line.includes('control endpoints')) ?? '')?.[1]
+      probed.push((await fetch(`http://127.0.0.1:${port}/readyz`)).status)
+    },
+  }
+  class Early {}
+  Module({})(Early)
+  // The module that podrain is imported after begins first.
+  const early = { module: Early, providers: [{ provide: 'probes', useValue: probes }] }
+  class AppModule {}
+  Module({ imports: [early, PodrainModule.forRoot({ logger, signals: false, controlPort: 0 })] })(AppModule)
+  const app = await NestFactory.create(AppModule, silent)
+  PodrainModule.attach(app)
+  await listening(app)
+  expect(probed).toEqual([503])
+  const port = /port (\d+)$/.exec(lines.find((line) => line.includes('control endpoints')) ?? '')?.[1]
+  expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200)
+})
+
 describe('an application that closes itself', () => {
   test('releases the process, and runs the hooks once', async () => {
     const before = process.listenerCount('SIGTERM')

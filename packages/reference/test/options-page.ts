@@ -166,7 +166,8 @@ the same defaults to all services of a cluster: [defaults](../operate/defaults.m
 - A wrong value is [an error](errors.md#a-wrong-variable) at the start, which names the variable. A misspelled name is an error, too, and so is that of an option that only code can set, such as \`PODRAIN_CHECKS\`.
 - \`PODRAIN_SIGNALS\` is a list such as \`SIGTERM,SIGINT\`. Several tokens need \`PODRAIN_OPTIONS\`.
 - \`PODRAIN_TOKEN\` is a secret. It belongs in a Secret of each service, not into a ConfigMap for all.
-- \`PODRAIN_CONTROL_PORT\` and \`PODRAIN_CONTROL_SOCKET\` are for the primary of a cluster and the main thread. Workers and threads ignore them.
+- \`PODRAIN_CONTROL_PORT\` and \`PODRAIN_CONTROL_SOCKET\` are for the primary of a cluster and the main thread, which answer there for all workers and threads. Workers and threads ignore them.
+- The variables of the control endpoints count for every adapter, for \`drainCluster()\`, \`drainThread()\` and \`controlEndpoints(drain)\`. A \`new Drain()\` alone has no control endpoints, and ignores them.
 - \`PODRAIN_AUTO=false\` turns \`@podrain/auto\` off. \`PODRAIN_SOCKET\` is read by \`podrain-prestop\`. \`PODRAIN_PRIMARY\` is set by podrain for its workers.
 - \`PODRAIN_TERMINATION_GRACE_PERIOD_SECONDS\` wins over \`TERMINATION_GRACE_PERIOD_SECONDS\`, which other programs of the pod may read, too.
 

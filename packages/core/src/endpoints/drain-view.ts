@@ -8,6 +8,8 @@ export interface DrainView {
   readonly state: DrainState
   /** Whether a server accepts connections. */
   readonly listening: boolean
+  /** Whether the drain ever watched a server. */
+  readonly knowsServer: boolean
   readonly inFlight: number
   readonly times: DrainTimes
   readonly logger: Logger

@@ -14,9 +14,14 @@ const maxWaiting = 8
  * Answers the control endpoints. A trailing slash and a query string are ignored. HEAD is answered like GET, but HEAD
  * `/prestop` gets 405.
  * @param prestop What `/prestop` waits for.
+ * @param options.awaitsServer Whether `/readyz` responds with 503 until the drain knows a server.
  */
-export function endpoints(drain: DrainView, options: ResolvedEndpoints, prestop: Prestop): Answer {
-  const { paths, checks, checkTimeout, readyzWhileDraining, tokens } = options
+export function endpoints(
+  drain: DrainView,
+  options: ResolvedEndpoints & { readonly awaitsServer: boolean },
+  prestop: Prestop,
+): Answer {
+  const { paths, checks, checkTimeout, readyzWhileDraining, tokens, awaitsServer } = options
   const readiness = new Checks(checks, checkTimeout, drain.logger)
   const admission = new Admission(tokens, drain.logger, (refusal) => drain.refused(refusal))
   let waiting = 0
@@ -24,7 +29,8 @@ export function endpoints(drain: DrainView, options: ResolvedEndpoints, prestop:
   const answers: Record<keyof EndpointPaths, Endpoint> = {
     readyz(request, response) {
       const { state } = drain
-      if (!drain.listening) return send(request, response, 503, { ready: false, state, reason: 'not listening' })
+      if (!drain.listening || (awaitsServer && !drain.knowsServer))
+        return send(request, response, 503, { ready: false, state, reason: 'not listening' })
       if (state !== 'serving' && readyzWhileDraining === 'fail') {
         return send(request, response, 503, { ready: false, state, reason: state })
       }

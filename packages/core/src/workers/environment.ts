@@ -68,7 +68,8 @@ const alone: Environment = {
 /** The environment that this code runs in. */
 export function environmentOfProcess(): Environment {
   if (!isMainThread) {
-    const { listening, handOver } = alone
+    const { handOver } = alone
+    const listening = tellListening
     return { name: `thread ${threadId}`, exit: threadExit, join: joinPrimary, listening, tell: tellOutcome, handOver }
   }
   if (!hasPrimary()) return alone

@@ -75,11 +75,15 @@ export function joinPrimary(drain: WorkerDrain): ((gone: AbortSignal) => Promise
   }
 }
 
+/** The servers that have listened. */
+const listened = new Set<Server>()
+
 /**
  * Tells the primary the address on which this worker listens. Node does not report a port to the primary that the worker opens itself
- * (`exclusive`, `reusePort`).
+ * (`exclusive`, `reusePort`), and reports nothing of a thread.
  */
 export function tellListening(server: Server): void {
+  if (!primaryDrains) listened.add(server) // nobody may listen to the message yet, so it is sent again
   const address = server.address()
   linkToPrimary()?.send({
     podrain: 'listening',
@@ -152,6 +156,8 @@ function handle(message: FromPrimary): void {
     case 'led':
       if (!primaryDrains && drains.size > 0) linkToPrimary()?.send({ podrain: 'joined' })
       primaryDrains = true
+      for (const server of listened) if (server.listening) tellListening(server)
+      listened.clear()
       break
     case 'prestop':
       void Promise.all([...drains].map((drain) => drain.prestop({ hook: false, ago: message.ago }))).then(() =>

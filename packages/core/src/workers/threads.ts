@@ -11,6 +11,8 @@ interface Threads {
   readonly channel: BroadcastChannel
   /** The message handlers, by thread id. */
   readonly listeners: Map<number, (message: FromWorker) => void>
+  /** The ids of the threads that listen. */
+  readonly listening: Set<number>
 }
 
 /** The threads that are drained, by a drain of any copy of the package. */
@@ -31,22 +33,23 @@ export function threadWithDrain(message: unknown): number | undefined {
 
 const threadsByDrain = new WeakMap<PrimaryDrain, Threads>()
 
-/**
- * Drains a thread of node:worker_threads together with a drain of the main thread. A thread needs this because it gets no signals, and
- * because `process.exit()` of the main thread ends all threads. It is for threads that serve requests, and that use podrain as a
- * process without threads does. Threads that only compute do not need it: pass their work to `waitUntil`, and terminate them in
- * `onClose`. A thread that has ended, or that was started after the drain was committed, is ignored.
- *
- * @example
- * drainThread(drain, new Worker('./server.js'))
- */
-export function drainThread(drain: PrimaryDrain, thread: Thread): void {
+/** Checks for the main thread's `/readyz`. */
+export function checksOfThreads(drain: PrimaryDrain): { threads: () => void } {
+  return {
+    threads() {
+      if (!threadsByDrain.get(drain)?.listening.size) throw new Error('no thread listens')
+    },
+  }
+}
+
+/** Drains a thread together with a drain of the main thread. A thread that has ended, or a drain that is committed, is ignored. */
+export function leadThread(drain: PrimaryDrain, thread: Thread): void {
   const id = thread.threadId
   // A late thread ends with the process. It is not ended here, because an application that starts a thread at every exit would do so
   // without end.
   if (id === -1 || drain.committed) return
   led.add(thread)
-  const { primary, channel, listeners } = threadsOf(drain)
+  const { primary, channel, listeners, listening } = threadsOf(drain)
   const send = (message: FromPrimary): void =>
     channel.postMessage({ thread: id, message, toPrimary: false } satisfies Addressed)
   let ending: Signal | undefined
@@ -62,12 +65,16 @@ export function drainThread(drain: PrimaryDrain, thread: Thread): void {
     exited: new Promise((resolve) => thread.once('exit', resolve)),
   }
   listeners.set(id, (message) => {
+    if (message.podrain === 'listening') listening.add(id)
     if (message.podrain !== 'here') return primary.receive(worker, message)
     // The thread was still starting and has missed the earlier messages.
     send({ podrain: 'led' })
     if (ending) worker.signal(ending)
   })
-  void worker.exited.then(() => listeners.delete(id))
+  void worker.exited.then(() => {
+    listeners.delete(id)
+    listening.delete(id)
+  })
   primary.add(worker)
   send({ podrain: 'led' })
 }
@@ -88,7 +95,7 @@ function threadsOf(drain: PrimaryDrain): Threads {
     timeout: Number.POSITIVE_INFINITY,
   })
   drain.once('report', () => channel.close())
-  const threads = { primary, channel, listeners }
+  const threads = { primary, channel, listeners, listening: new Set<number>() }
   threadsByDrain.set(drain, threads)
   return threads
 }

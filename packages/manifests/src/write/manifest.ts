@@ -131,7 +131,8 @@ type Told = { readonly [Name in 'behind' | 'controlPort' | 'grace']: Value } & P
 /** The variables that tell podrain in the app what this manifest assumes. An option in the code of the app counts before its variable. */
 export function variablesOf({ behind, hook, controlPort, grace }: Told): Variable[] {
   const balancer = 'What routes to the pod. podrain waits until this load balancer has stopped routing to it.'
-  const port = 'A port for hook and probes alone.'
+  const port =
+    'A port for hook and probes alone. With Express and Koa call `watch(server)`, or /readyz says 200 before the app listens.'
   const socket = 'The hook asks podrain on the socket /tmp/podrain.sock.'
   const closed = 'Nobody can begin the drain on the port of the app.'
   return [
