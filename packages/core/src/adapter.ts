@@ -1,7 +1,7 @@
 import type { Server } from 'node:net'
 import { type AdapterOptions, resolveAdapterOptions } from './adapter-options.js'
 import { Drain } from './drain.js'
-import { defaultSocket, listenForControl } from './endpoints/control-listener.js'
+import { defaultSocket, isControlServer, listenForControl } from './endpoints/control-listener.js'
 import type { Prestop } from './endpoints/drain-view.js'
 import { endpoints } from './endpoints/endpoints.js'
 import { scraper } from './endpoints/metrics.js'
@@ -80,11 +80,7 @@ export function attach(
       throw error
     }
   }
-  if (server === undefined) {
-    drain.on('state', (state) => {
-      if (state === 'closing' && !drain.knowsServer) drain.logger.info(noServer)
-    })
-  }
+  if (server === undefined) drain.expectServer(isControlServer)
   const releases: (() => void)[] = []
   if (controlPort !== undefined) {
     const scrape = metrics && scraper(metrics, drain.logger)
@@ -130,13 +126,6 @@ export function attach(
 export function controlEndpoints(drain: Drain, options: EndpointOptions = {}): Answer {
   return endpoints(drain, resolveEndpoints(options), prestopOf(drain))
 }
-
-/**
- * A middleware finds its server by the first request. No request may have come, for example if the pod ends while it starts.
- */
-const noServer =
-  'no request has reached the middleware, so podrain knows no server to close, and the exit cuts open connections: ' +
-  'pass the server at the start, `watch(server)`'
 
 /** What `/prestop` waits for: the drain of this process, or of all workers of the pod. */
 function prestopOf(drain: Drain): Prestop {
