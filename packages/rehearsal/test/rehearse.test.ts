@@ -202,7 +202,9 @@ describe.concurrent('a rehearsal that cannot go on', () => {
       args: [fixture('readyz-only.mjs')],
       env: { STATUS: '401' },
     })
-    expect(error.message).toMatch(/: status 401 .*\. The app asks for a header, .*: only `requests\.mix` can send one\.$/)
+    expect(error.message).toMatch(
+      /: status 401 .*\. The app asks for a header, .*: only `requests\.mix` can send one\.$/,
+    )
   })
 
   test('does not blame a path when no request is answered in time', async () => {
