@@ -1,7 +1,7 @@
 import type { Server } from 'node:net'
 import { type AdapterOptions, resolveAdapterOptions } from './adapter-options.js'
 import { Drain } from './drain.js'
-import { defaultSocket, type Holder, listenForControl } from './endpoints/control-listener.js'
+import { defaultSocket, type Holder, isControlServer, listenForControl } from './endpoints/control-listener.js'
 import type { Prestop } from './endpoints/drain-view.js'
 import { endpoints } from './endpoints/endpoints.js'
 import { scraper } from './endpoints/metrics.js'
@@ -110,11 +110,7 @@ export function attach(
     if (!shared) void drain.dispose() // otherwise the drain would stay registered for signals
     throw error
   }
-  if (server === undefined) {
-    drain.on('state', (state) => {
-      if (state === 'closing' && !drain.knowsServer) drain.logger.info(noServer)
-    })
-  }
+  if (server === undefined) drain.expectServer(isControlServer)
   let warned = false
   return {
     drain,
@@ -158,13 +154,6 @@ function settingsOf(options: AdapterOptions, names: readonly (keyof AdapterOptio
 export function controlEndpoints(drain: Drain, options: EndpointOptions = {}): Answer {
   return attach({ ...options, drain }, false).answer
 }
-
-/**
- * A middleware finds its server by the first request. No request may have come, for example if the pod ends while it starts.
- */
-const noServer =
-  'no request has reached the middleware, so podrain knows no server to close, and the exit cuts open connections: ' +
-  'pass the server at the start, `watch(server)`'
 
 /** Warns of a control port that is open while a middleware knows no server. */
 function warnOfNoServer(drain: Drain): void {

@@ -208,6 +208,15 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   /**
+   * Tells the drain that a request will show its server, as a middleware does. If no request does, the drain counts the open
+   * connections of servers that it does not watch, and the report is clean only if there are none.
+   * @param isOther Tells whether a server cannot be the one that the drain waits for.
+   */
+  expectServer(isOther: (server: Server) => boolean = () => false): void {
+    if (!this.knowsServer) this.#traffic.servers.unseen.begin(isOther)
+  }
+
+  /**
    * Counts a request, for a middleware that has no reference to the server. The first call finds the server of the request
    * and watches it. Later requests of that server are counted by the server itself.
    * @param answer As in `WatchOptions`, for later requests.

@@ -5,6 +5,7 @@ import { isWritable, usualPath } from './outcome/termination-log.js'
 import { supportedSignals } from './process/signals.js'
 import { systemClock, withFallback } from './shared/clock.js'
 import { namedLogger } from './shared/log.js'
+import { nearestTo } from './shared/nearest.js'
 import { graceVariable, type Platform, platformOf, platforms } from './shared/platform.js'
 import { presets } from './shared/presets.js'
 import { defaultHookTimeout, defaultProgress } from './shared/timing.js'
@@ -81,9 +82,15 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   if (signals !== false) checkSignals(signals)
   const misfit = misfitOf(times, options)
   const named = namedLogger(logger, environmentOfProcess().name, reportFormat)
+  if (toldGrace !== undefined && toldGrace >= 10_000 && toldGrace % 1000 === 0) {
+    named.warn(
+      `a grace period of ${toldGrace} s is ${Math.round(toldGrace / 3600)} hours: is it in milliseconds? It is in seconds, as in the pod's spec`,
+    )
+  }
   if (misfit !== undefined) {
     // Outside of a cluster the grace period is a guess, and nothing kills this process at its end.
-    if (platform !== 'none' || toldGrace !== undefined) throw new RangeError(misfit)
+    if (platform !== 'none' || toldGrace !== undefined)
+      throw new RangeError(`${misfit}${misspeltGrace(toldGrace, environment)}`)
     named.warn(`in a cluster podrain would refuse these options: ${misfit}`)
   }
   return {
@@ -112,6 +119,13 @@ function graceSeconds(option: unknown, platform: Platform): number | undefined {
   const { graceVariable: own } = platforms[platform]
   const told = own === undefined ? 0 : Number(process.env[own])
   return told > 0 && told !== Number.POSITIVE_INFINITY ? told : undefined
+}
+
+/** What to do about a grace period that is not set, if a variable has nearly the name of the one that sets it; else empty. */
+function misspeltGrace(toldGrace: number | undefined, environment: NodeJS.ProcessEnv): string {
+  if (toldGrace !== undefined) return ''
+  const misspelt = Object.keys(environment).find((name) => nearestTo(name, [graceVariable]) !== undefined)
+  return misspelt === undefined ? '' : `. ${graceVariable} is not set, but ${misspelt} is: is it misspelt?`
 }
 
 function seconds(name: string, given: unknown, value: unknown): number {

@@ -1,5 +1,6 @@
 import { type EndpointOptions, type EndpointPaths, endpointOptionNames } from './endpoints/options.js'
 import { adapterOptionNames, type DrainOptions, drainOptionNames, type SettleOptions } from './options.js'
+import { nearestTo } from './shared/nearest.js'
 import { knownKeys } from './shared/validate.js'
 
 /** A kind of value that a variable may have. */
@@ -225,41 +226,18 @@ function isOther(name: string): boolean {
   return (otherVariables as readonly string[]).includes(name)
 }
 
-/** The largest number of letters that may differ for a name to count as misspelt. */
-const likely = 2
-
 /** What to do about an unknown variable that is most probably meant for podrain. undefined for other variables. */
 function remedyFor(name: string): string | undefined {
   const option = inCode.find((option) => variableOf(option) === name)
   if (option !== undefined) return `\`${option}\` can be set in the code only`
   const longer = [...variables.keys()].filter((variable) => variable.startsWith(`${name}_`))
   if (longer.length > 0) return `did you mean ${longer.join(', ')}?`
-  const { nearest, distance } = nearestTo(name)
-  return distance <= likely ? `did you mean ${nearest}?` : undefined
+  const nearest = nearestTo(name, [...variables.keys(), ...otherVariables])
+  return nearest === undefined ? undefined : `did you mean ${nearest}?`
 }
 
 /** The error for an unknown variable. It does not show the value, which may be a secret under a misspelt name. */
 function unknown(name: string): TypeError {
   const remedy = remedyFor(name) ?? 'the names are those of the options, such as PODRAIN_SETTLE_MIN for `settle.min`'
   return new TypeError(`Unknown environment variable ${name}: ${remedy}`)
-}
-
-function nearestTo(name: string): { readonly nearest: string; readonly distance: number } {
-  return [...variables.keys(), ...otherVariables]
-    .map((nearest) => ({ nearest, distance: distanceOf(name, nearest) }))
-    .reduce((best, each) => (each.distance < best.distance ? each : best))
-}
-
-/** Number of letters that differ (Levenshtein). */
-function distanceOf(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= one.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= other.length; j++) {
-      const replaced = (row[j - 1] as number) + (one[i - 1] === other[j - 1] ? 0 : 1)
-      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1))
-    }
-    row = next
-  }
-  return row.at(-1) as number
 }

@@ -26,6 +26,7 @@ function closing() {
     keepConnections: step('keeps connections'),
     closeAllConnections: step('closes all connections'),
     earlier: { unknown: 0 },
+    unseen: { connections: async () => 0 },
     addresses: [],
   }
   const traffic = {

@@ -452,7 +452,9 @@ describe('threads', () => {
     await says(child, /^held/, 1)
     expect(await terminate(child)).toEqual([1, null])
     expect(await answer).toBe('ECONNRESET')
-    expect(child.lines).toContainEqual(expect.stringMatching(/hook "threads" failed: Error: (thread \d+ had to be killed, )?thread \d+ exited with 1/))
+    expect(child.lines).toContainEqual(
+      expect.stringMatching(/hook "threads" failed: Error: (thread \d+ had to be killed, )?thread \d+ exited with 1/),
+    )
   })
 })
 

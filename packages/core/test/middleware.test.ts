@@ -167,6 +167,53 @@ describe('a drain that knows no server', () => {
   })
 })
 
+describe('a middleware that no request reaches, because the routes before it answer', () => {
+  async function start() {
+    const [log, clock] = [new Log(), new FakeClock()]
+    const { drain } = attach({ ...short, signals: false, logger: log, clock })
+    onTestFinished(() => drain.dispose())
+    const turn = gate()
+    const server = createServer((_request, response) => void turn.opened.then(() => response.end('at last')))
+    const client = await Client.open(await listen(server))
+    client.get('/slow', 'Connection: close')
+    return { drain, log, clock, turn, client }
+  }
+
+  test('is warned of, and the report is not clean while a connection of its server is open', async () => {
+    const { drain, log, clock } = await start()
+    expect(await clock.through(drain.start())).toMatchObject({ clean: false, unknownConnections: 1 })
+    expect(log.matching(/none has reached podrain/)).toEqual([expect.stringMatching(/^warn .*`watch\(server\)`/)])
+    const report = /^error podrain: drained in .*cut 1 connection whose requests podrain did not count$/
+    await expect.poll(() => log.matching(report)).toHaveLength(1)
+    expect(log.matching(/nothing cut/)).toEqual([])
+  })
+
+  test('is warned of, and the report is clean if no connection is left that the exit could cut', async () => {
+    const { drain, log, clock, turn, client } = await start()
+    turn.open()
+    await client.end()
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, unknownConnections: 0 })
+    expect(log.matching(/^warn .*none has reached podrain/)).toHaveLength(1)
+  })
+
+  test('does not count the connections of a server that another drain watches, nor of its own control port', async () => {
+    const log = new Log()
+    const clock = new FakeClock()
+    const { drain } = attach({ ...short, signals: false, logger: log, clock, controlPort: 0 })
+    onTestFinished(() => drain.dispose())
+    await expect.poll(() => log.matching(/control endpoints on port/)).toHaveLength(1)
+    const [line = ''] = log.matching(/control endpoints on port/)
+    await Client.open(Number(/\d+$/.exec(line)?.[0]))
+    const other = new Drain({ signals: false, logger: false })
+    onTestFinished(() => other.dispose())
+    const watched = createServer()
+    other.watch(watched)
+    await Client.open(await listen(watched))
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, unknownConnections: 0 })
+    expect(log.matching(/none has reached podrain/)).toEqual([])
+  })
+})
+
 describe('a signal that comes before the first request', () => {
   async function ended(make: (given: AdapterOptions) => unknown): Promise<string[]> {
     const [log, clock, process] = [new Log(), new FakeClock(), new FakeProcess()]

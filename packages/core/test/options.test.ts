@@ -81,6 +81,13 @@ const bad: Array<[name: string, options: unknown, ...message: string[]]> = [
     'Unknown option `keepalivecap`',
     'did you mean `keepAliveCap`?',
   ],
+  [
+    'a misspelt option',
+    { terminationGracePeriod: 30, behnid: 'envoy' },
+    'Unknown option `terminationGracePeriod`',
+    'did you mean `terminationGracePeriodSeconds`?',
+  ],
+  ['an option with two letters exchanged', { behnid: 'envoy' }, 'did you mean `behind`?'],
   ['an unknown key of settle', { settle: { most: 1 } }, 'Unknown option of `settle` `most`', '`min`, `quiet`, `max`'],
   ['a settle.max that is no time', { settle: { max: -1 } }, '`settle.max`', '0 or more', '`-1`'],
   ['a settle.max below settle.min', { settle: { max: 1 } }, '`settle.max`', '`settle.min` (5000) or more', '`1`'],

@@ -109,6 +109,16 @@ describe('outside of a cluster', () => {
     expect(timesOf({ platform: 'kubernetes' })).not.toHaveProperty('balancers')
   })
 
+  test.each([
+    [46_000, [/^warn podrain: a grace period of 46000 s is 13 hours: is it in milliseconds\?/]],
+    [3600, []],
+    [10_001, []],
+  ])('a grace period of %i seconds that looks like milliseconds causes a warning', (seconds, lines) => {
+    const log = new Log()
+    void new Drain({ terminationGracePeriodSeconds: seconds, signals: false, logger: log }).dispose()
+    expect(log.lines).toEqual(lines.map((line) => expect.stringMatching(line)))
+  })
+
   test('options that do not fit into the default grace period cause a warning, because only the manifest has the real one', () => {
     const log = new Log()
     void new Drain({ behind: 'aws-alb', signals: false, logger: log }).dispose()

@@ -79,7 +79,7 @@ describe('the line of a report', () => {
       new Error('boom'),
     )
     expect(reportLine(report)).toBe(
-      'drained in 6.0 s after SIGTERM; cut 1 in flight: GET /slow (1.5 s); cut 2 connections that were open before watch(); ' +
+      'drained in 6.0 s after SIGTERM; cut 1 in flight: GET /slow (1.5 s); cut 2 connections whose requests podrain did not count; ' +
         'left unfinished: mail, thumbnails; hooks: cache failed, queue timed out; 12 bytes not taken by their clients; error: boom',
     )
   })

@@ -328,4 +328,17 @@ describe('SIGTERM with a middleware only', () => {
   test('does not log that after a request', async () => {
     expect(await ended(1)).toEqual([])
   })
+
+  test('cuts a request that never reached it, and exits with 1 and a report that says so', async () => {
+    const child = new Child({}, 'middleware.mjs')
+    await child.listening()
+    const client = await Client.open(child.port)
+    client.get('/behind')
+    await child.line(/^behind/)
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([1, null])
+    await client.end()
+    expect(client.received).toBe('')
+    expect(child.lines.filter((line) => line.includes('nothing cut'))).toEqual([])
+  })
 })

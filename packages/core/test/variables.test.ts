@@ -68,12 +68,16 @@ describe('a variable', () => {
       { PODRAIN_SETTLE_MIN: '40000', PODRAIN_PLATFORM: 'kubernetes' },
       'PODRAIN_SETTLE_MIN 40000 + `closing` 5000 + `reserve` 1000 = 46000 ms, but',
     ],
+    [
+      { PODRAIN_SETTLE_MIN: '40000', PODRAIN_PLATFORM: 'kubernetes', TERMINATION_GRACE_PERIOD: '60' },
+      'TERMINATION_GRACE_PERIOD_SECONDS is not set, but TERMINATION_GRACE_PERIOD is: is it misspelt?',
+    ],
     [{ PODRAIN_OPTIONS: '{"behind":' }, 'Expected PODRAIN_OPTIONS to be one JSON object, as {"behind":"envoy"}'],
     [{ PODRAIN_OPTIONS: '[]' }, 'Expected PODRAIN_OPTIONS to be one JSON object'],
     [{ PODRAIN_OPTIONS: '{"settle":{"min":"5s"}}' }, 'Expected `settle.min` of PODRAIN_OPTIONS to be a number of mil'],
     [{ PODRAIN_OPTIONS: '{"settle":7}', PODRAIN_SETTLE_MIN: '100' }, 'Expected `settle` of PODRAIN_OPTIONS to be'],
-    [{ PODRAIN_OPTIONS: '{"behnd":"envoy"}' }, 'Unknown option of PODRAIN_OPTIONS `behnd`: expected one of'],
-    [{ PODRAIN_OPTIONS: '{"endpoints":{"ready":"/"}}' }, 'Unknown endpoint `ready`: expected one of `readyz`'],
+    [{ PODRAIN_OPTIONS: '{"behnd":"envoy"}' }, 'Unknown option of PODRAIN_OPTIONS `behnd`: did you mean `behind`?'],
+    [{ PODRAIN_OPTIONS: '{"endpoints":{"ready":"/"}}' }, 'Unknown endpoint `ready`: did you mean `readyz`?'],
     [
       { PODRAIN_OPTIONS: '{"checks":{"database":"select 1"}}' },
       'Expected `checks.database` of PODRAIN_OPTIONS to be a',

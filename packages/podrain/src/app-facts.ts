@@ -31,14 +31,8 @@ const packages: ReadonlyArray<readonly [name: string, framework: Framework]> = [
  * advice depends on the guess.
  */
 export function frameworkOf(command: string, args: readonly string[], cwd: string): Framework | null {
-  // An init, or a shell with a whole line as its argument, may come before the program that runs the app.
-  const words = [command, ...args].flatMap((word) => word.split(/\s+/))
-  const runner = words.findIndex((word) => runners.includes(basename(word)))
-  if (runner === -1) return null
-  const file = words
-    .slice(runner + 1)
-    .map((word) => resolve(cwd, word))
-    .find(isFile)
+  const file = firstFileOf(command, args, cwd)
+  if (file === null) return null
   const text = file === undefined ? '' : read(file)
   const imported = packages.find(([name]) => new RegExp(`(?:from|require\\(|import)\\s*['"]${name}['"]`).test(text))
   if (imported !== undefined) return imported[1]
@@ -46,6 +40,26 @@ export function frameworkOf(command: string, args: readonly string[], cwd: strin
   // A Nest app may have Express or Fastify among its dependencies. With two other frameworks the guess is `node`.
   const [first, ...more] = named
   return first !== undefined && (more.length === 0 || first[1] === 'nestjs') ? first[1] : 'node'
+}
+
+/** Whether an Express or Koa app depends on podrain's middleware for it, which may be mounted too late. */
+export function dependsOnMiddleware(command: string, args: readonly string[], cwd: string): boolean {
+  const framework = frameworkOf(command, args, cwd)
+  if (framework !== 'express' && framework !== 'koa') return false
+  const file = firstFileOf(command, args, cwd)
+  return `@podrain/${framework}` in dependenciesOf(file ? dirname(file) : cwd)
+}
+
+/** The first file of an app; undefined if the command names none, null if it is not a Node app. */
+function firstFileOf(command: string, args: readonly string[], cwd: string): string | undefined | null {
+  // An init, or a shell with a whole line as its argument, may come before the program that runs the app.
+  const words = [command, ...args].flatMap((word) => word.split(/\s+/))
+  const runner = words.findIndex((word) => runners.includes(basename(word)))
+  if (runner === -1) return null
+  return words
+    .slice(runner + 1)
+    .map((word) => resolve(cwd, word))
+    .find(isFile)
 }
 
 /** The dependencies of the package that a directory belongs to. */

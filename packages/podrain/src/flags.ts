@@ -289,6 +289,7 @@ export function inFlags(message: string, given: GivenFlags): string {
   // The lines after the first are the app's output.
   const [first = '', ...rest] = message.split('\n')
   const named = first.replace(/`([a-zA-Z0-9.]+)`/g, (whole, name: string) => {
+    if (name === 'requests.mix') return '`--requests FILE`'
     const flag =
       flags.find(({ sets }) => name === sets) ??
       flags.find(({ sets }) => name.startsWith(`${sets}.`) || sets.startsWith(`${name}.`))

@@ -6,7 +6,7 @@ import {
   WrongAddressError,
   WrongProtocolError,
 } from '@podrain/rehearsal'
-import { frameworkOf } from './app-facts.js'
+import { dependsOnMiddleware, frameworkOf } from './app-facts.js'
 import { UsageError } from './usage.js'
 
 /** podrain's status endpoint. It shows that podrain is in the app. A request to `/prestop` would start a drain. */
@@ -61,7 +61,11 @@ export async function guess(options: RehearsalOptions): Promise<Guess> {
     options: {
       ...options,
       // With a token, /drainz is refused, and only /readyz shows that podrain is in the app.
-      app: { framework, podrain: podrain || isReady },
+      app: {
+        framework,
+        podrain: podrain || isReady,
+        ...(!podrain && !isReady && dependsOnMiddleware(command, args, cwd) && { silent: true }),
+      },
       ...(asksReady && { readinessProbe: { ...options.readinessProbe, path: ready } }),
       ...(asksHook && podrain && { preStop: { httpGet: { path: '/prestop' } } }),
       // Any status is fine to see whether responses arrive. The app's usual status counts as success.

@@ -96,6 +96,12 @@ Durations have a unit: 500ms, 2s, 1m.`,
         .conflicts('get')
         .helpGroup('What clients request:'),
     )
+    .addOption(
+      // The command of the contract has this flag, and a user of both would guess it here.
+      new Option('--slow <path>').hideHelp().argParser((path) => {
+        throw new UsageError(`There is no \`--slow\`: ask for a response that takes its time with \`--stream ${path}\``)
+      }),
+    )
     .optionsGroup('Result:')
     .option('--allow-lost <n>', 'how many lost requests still count as success', count, 0)
     .option('--repeat <n>', 'how often to rehearse, each time with the next seed', positive, 1)

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { frameworkOf } from '../src/app-facts.js'
+import { dependsOnMiddleware, frameworkOf } from '../src/app-facts.js'
 import { guess } from '../src/guess.js'
 import { directory, fixture } from './support.js'
 
@@ -50,6 +50,16 @@ describe('what an app is written with is told', () => {
       'apps/web/main.js': '',
     })
     expect(frameworkOf('node', ['apps/web/main.js'], cwd)).toBe('fastify')
+  })
+
+  test.each([
+    [true, ['express', '@podrain/express']],
+    [false, ['express', '@podrain/koa']],
+    [false, ['fastify', '@podrain/fastify']],
+    [false, ['express']],
+  ])('with podrain’s middleware for its framework among its dependencies: %s', async (depends, dependencies) => {
+    const cwd = await appOf({ 'package.json': packageOf(...dependencies), 'main.js': '' })
+    expect(dependsOnMiddleware('node', ['main.js'], cwd)).toBe(depends)
   })
 
   test('as a Node app of no framework, where its package.json cannot be read', async () => {

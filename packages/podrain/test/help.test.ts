@@ -170,6 +170,7 @@ describe('a flag', () => {
   })
 
   test('replaces the option in a message of the engine, but not in the output of the app', () => {
+    expect(inFlags('only `requests.mix` can send one', {})).toBe('only `--requests FILE` can send one')
     expect(inFlags('Check `requests`. Its last output:\nbad `port`', {})).toBe(
       'Check `--get`. Its last output:\nbad `port`',
     )

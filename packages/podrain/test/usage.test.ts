@@ -20,6 +20,11 @@ describe.concurrent('wrong usage ends with 2 and one message that helps:', () =>
       ['rehearse', '--replica', '3', ...command],
       "unknown option '--replica'\n(Did you mean --replicas?)",
     ],
+    [
+      'the flag for a slow response of the other command',
+      ['rehearse', '--slow', '/report', ...command],
+      'There is no `--slow`: ask for a response that takes its time with `--stream /report`',
+    ],
     ["a flag of the app's before --", ['rehearse', 'node', '--inspect', 'x.js'], 'Your command comes after `--`'],
     ['an unknown command', ['rehears', ...command], "unknown command 'rehears'\n(Did you mean rehearse?)"],
     ['a flag without its value', ['rehearse', '--html', ...command], "'--html <file>' argument missing"],

@@ -41,7 +41,7 @@ test('docs/reference/cli.md has every flag of every command with the text of the
 
 test.each(['cli.md', 'errors.md', 'requests.md', '../guides/ci.md'])('every flag in %s exists', (name) => {
   // Flags of other programs.
-  const others = ['--bind', '--encode']
+  const others = ['--bind', '--encode', '--slow']
   const known = new Set(
     commands.flatMap((each) =>
       each

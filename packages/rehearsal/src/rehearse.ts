@@ -7,6 +7,7 @@ import { Direct } from './hop/direct.js'
 import { Hop } from './hop/hop.js'
 import type { Way } from './hop/way.js'
 import { Load } from './load/load.js'
+import type { LossCause } from './load/outcome.js'
 import { shortfallsOf } from './plan/estimate.js'
 import type { RehearsalOptions } from './plan/options.js'
 import { asksOf } from './plan/requests.js'
@@ -141,6 +142,11 @@ function follow(event: LiveEvent, onEvent: RehearsalOptions['onEvent'], halt: Ha
   }
 }
 
+/** Whether the app does not know who asks. */
+function isRefusal(cause: LossCause): boolean {
+  return cause === 'status 401' || cause === 'status 403'
+}
+
 /** Throws if a kind of request fails every time before the scenario: its losses would hide those of the scenario. */
 function refuseHopelessLoad(load: Load, journal: Journal): void {
   const [kind] = load.hopeless
@@ -151,7 +157,9 @@ function refuseHopelessLoad(load: Load, journal: Journal): void {
     const advice =
       cause === 'timeout'
         ? 'Rehearse with fewer `clients`, or a `rate`, if that is too much here.'
-        : 'Check `requests`.'
+        : isRefusal(cause)
+          ? 'The app asks for a header, such as Authorization: only `requests.mix` can send one.'
+          : 'Check `requests`.'
     throw new Error(
       `Every ${kind} request was lost before anything was done to the pods: ${method} ${path}: ${cause} (${message}). ${advice}`,
     )

@@ -66,6 +66,12 @@ describe('refused', () => {
     )
   })
 
+  test('by an app that depends on podrain’s middleware, which does not answer: it is to be mounted first', () => {
+    expect(only(closing, { app: { framework: 'express', silent: true } }).fix).toMatch(
+      /^Keep the listener open until clients know: `app\.use\(drain\(\)\)` of @podrain\/express, mounted before all routes and other middleware \(the app depends on it, but \/readyz is not answered by it\), with lifecycle/,
+    )
+  })
+
   test('because the listener closed before the client on the last of several nodes knew', () => {
     const there: Told[] = [1, 2].map((node): Told => [100, { type: 'endpoints', pods: [pod, 'old-2'], node }])
     const learnt = (t: number, node: number): Told => [t, { type: 'endpoints', pods: ['old-2'], node }]
@@ -569,5 +575,38 @@ describe('what was lost before anything was done to the pods', () => {
       '5 refused by the app',
       '5 listener closed',
     ])
+  })
+})
+
+describe('an event stream that does not end', () => {
+  const stream = { client: 'sse', path: '/events', cause: 'reset', sentAt: 500 } as const
+
+  test('and that podrain cut at its deadline is to end on drain.signal', () => {
+    const report = 'podrain: drained in 29.1 s after SIGTERM; cut 1 in flight: GET /events (29.5 s)'
+    const told = [...begin, deleted, sigterm(1030), known(2000), lost(30_000, stream), exit(30_100, 1)]
+    const output: Told = [30_110, { type: 'pod-output', pod, lines: [report] }]
+    const fix =
+      'podrain cut this stream at its deadline: end it on `drain.signal`, see https://podrain.github.io/podrain/guides/streams.'
+    expect(only([...told, output], { app: { framework: 'express', podrain: true } }).fix).toBe(fix)
+    const request = { ...stream, client: 'keepAlive', path: '/report?of=may' } as const
+    const other = report.replace('/events', '/report')
+    const toldOther = [...begin, deleted, sigterm(1030), known(2000), lost(30_000, request), exit(30_100, 1)]
+    expect(only([...toldOther, [30_110, { type: 'pod-output', pod, lines: [other] }]]).fix).toMatch(
+      /^podrain cut this request at its deadline\. Raise terminationGracePeriodSeconds/,
+    )
+  })
+
+  test.each([
+    ['sse', 'An event stream does not end by itself: end it at SIGTERM, so that its client connects to another pod.'],
+    [
+      'webSocket',
+      'A WebSocket does not end by itself: close it with code 1001 at SIGTERM, so that its client connects to another pod.',
+    ],
+  ] as const)('and that SIGKILL or a late exit ended needs no longer grace period: %s', (client, fix) => {
+    const sigkill: Told = [31_030, { type: 'sigkill', pod }]
+    const late = lost(31_040, { ...stream, client })
+    const told = [...begin, deleted, sigterm(1030), known(2000)]
+    expect(only([...told, sigkill, late, exit(31_035, null, 'SIGKILL')]).fix).toBe(fix)
+    expect(only([...told, lost(30_000, { ...stream, client }), exit(30_001, 0)]).fix).toBe(fix)
   })
 })

@@ -196,6 +196,17 @@ describe.concurrent('a rehearsal that cannot go on', () => {
     )
   })
 
+  test('says how to send a header to an app that asks for one', async () => {
+    const error = await fail({
+      readinessProbe: { path: '/work', periodSeconds: 0.1 },
+      args: [fixture('readyz-only.mjs')],
+      env: { STATUS: '401' },
+    })
+    expect(error.message).toMatch(
+      /: status 401 .*\. The app asks for a header, .*: only `requests\.mix` can send one\.$/,
+    )
+  })
+
   test('does not blame a path when no request is answered in time', async () => {
     const error = await fail({
       ...{ args: [fixture('server.mjs')], env: { WORK_MS: '600000' }, readinessProbe: { periodSeconds: 0.1 } },

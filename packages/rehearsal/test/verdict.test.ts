@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { conclude, type Happening, type Rehearsal, resolveOptions, type Sample, verdictSentence } from '../src/index.js'
+import {
+  conclude,
+  type Happening,
+  type Rehearsal,
+  type RehearsalOptions,
+  resolveOptions,
+  type Sample,
+  verdictSentence,
+} from '../src/index.js'
 import { eachKind } from '../src/load/kinds.js'
 import { verdictOfAll } from '../src/show/verdict.js'
 
@@ -24,6 +32,7 @@ interface Story {
   readonly hopEventLoopDelayMs?: number
   readonly incomplete?: string
   readonly samples?: readonly Sample[]
+  readonly requested?: RehearsalOptions['requests']
 }
 
 /** 1,000 requests before the scenario, and so many since. */
@@ -35,6 +44,7 @@ function tell({
   hopEventLoopDelayMs = 0,
   incomplete,
   samples = [],
+  requested,
 }: Story): Rehearsal {
   const happenings: Array<[number, Happening]> = [
     [0, { type: 'pod-start', pod: 'old-1', old: true, host: '127.0.0.1', port: 1 }],
@@ -54,7 +64,7 @@ function tell({
     ],
   ]
   const events = happenings.map(([t, happening]) => ({ t, ...happening }))
-  return conclude(resolveOptions({ command: 'node' }), events, samples, incomplete ?? null)
+  return conclude(resolveOptions({ command: 'node', requests: requested }), events, samples, incomplete ?? null)
 }
 
 describe('the verdict is', () => {
@@ -108,6 +118,23 @@ test('a clean verdict of few requests says how many could be lost unseen', () =>
     /Only 4 requests were sent while this happened: an app that loses up to 75 % of all would have passed, too\.$/,
   )
   expect(verdictSentence(tell({ requests: 300 }))).not.toContain('Only')
+})
+
+test('a verdict on a single request whose usual answer is no success says what was asked', () => {
+  const notFound = { path: '/', status: 404 }
+  const asked = 'all 6000 requests were answered (only GET /, a 404).'
+  expect(verdictSentence(tell({ requested: [notFound] }))).toBe(`Nothing lost: ${asked}`)
+  expect(verdictOfAll([tell({ requested: [notFound] }), tell({ requested: [notFound] })])).toContain(
+    'all 12000 requests were answered (only GET /, a 404).',
+  )
+  for (const requested of [
+    { get: '/' },
+    [{ path: '/' }],
+    [notFound, { path: '/orders' }],
+    { mix: [notFound], sse: '/events' },
+  ]) {
+    expect(verdictSentence(tell({ requested }))).not.toContain('only')
+  }
 })
 
 test('a request that failed as before counts neither as answered nor as lost', () => {

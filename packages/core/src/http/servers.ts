@@ -13,6 +13,7 @@ import { callBefore, capturesRejections, intercept } from './intercept.js'
 import { type Owner, owners } from './owners.js'
 import { TlsHandshakes } from './tls-handshakes.js'
 import { mayBeClosedAgain, unlisten } from './unlisten.js'
+import { UnseenServers } from './unseen.js'
 
 /** The events of the watched servers. */
 export interface ServerEvents {
@@ -63,6 +64,7 @@ export class Servers implements Owner {
   readonly #onRelease = new Map<net.Server, () => void>()
   readonly handshakes: TlsHandshakes = new TlsHandshakes()
   readonly earlier: EarlierConnections
+  readonly unseen: UnseenServers = new UnseenServers()
   /**
    * The addresses on which servers have listened. They are kept, because other code may close a server before its drain does.
    */
@@ -123,6 +125,7 @@ export class Servers implements Owner {
       )
     }
     this.everWatched = true
+    this.unseen.end()
     if (owner !== this) {
       owners.set(server, this)
       this.#servers.set(server, this.#listenTo(server))
@@ -176,6 +179,7 @@ export class Servers implements Owner {
    */
   release(exits = false): void {
     this.#released = true
+    this.unseen.end()
     this.unguard()
     for (const server of this.#all) {
       this.#release(server)

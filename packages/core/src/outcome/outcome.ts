@@ -53,7 +53,7 @@ export interface Outcome {
   readonly failedHooks?: readonly string[]
   /** Number of bytes of finished responses that the kernel still held at the deadline. */
   readonly undeliveredBytes?: number
-  /** Number of connections that were open before their server was watched, and were cut. */
+  /** Number of connections that were cut, and whose requests podrain did not count, as in `DrainReport`. */
   readonly unknownConnections?: number
   /** Name and message of the error, in one line. */
   readonly error?: string

@@ -59,7 +59,8 @@ export interface DrainReport {
   /** Number of bytes of finished responses that the kernel still held at the deadline. */
   undeliveredBytes: number
   /**
-   * Number of connections that were open before their server was watched, and were cut. podrain does not know what they carried.
+   * Number of connections that were cut, and whose requests podrain did not count: they were open before their server was watched,
+   * or no request has reached a middleware that should show its server.
    */
   unknownConnections: number
   /**

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { nearestTo } from './nearest.js'
 
 /** @throws {TypeError | RangeError} with the expectation and the given value */
 export function fail(Kind: TypeErrorConstructor | RangeErrorConstructor, expectation: string, given: unknown): never {
@@ -46,9 +47,9 @@ export function plainObject(name: string, value: unknown): asserts value is obje
 export function knownKeys(kind: string, value: object, allowed: readonly string[]): void {
   for (const key of Object.keys(value)) {
     if (allowed.includes(key)) continue
-    const twin = allowed.find((name) => name.toLowerCase() === key.toLowerCase())
-    const remedy = twin
-      ? `did you mean \`${twin}\`?`
+    const nearest = nearestTo(key, allowed)
+    const remedy = nearest
+      ? `did you mean \`${nearest}\`?`
       : `expected one of ${allowed.map((name) => `\`${name}\``).join(', ')}`
     // The error does not show the value, which may be a secret under a misspelt name.
     throw new TypeError(`Unknown ${kind} \`${key}\`: ${remedy}`)

@@ -78,6 +78,10 @@ export async function close(parts: Closing, closed: Closed): Promise<void> {
     closed.hooks.push(...onClose.results)
     await running
   })
+  // As late as possible, because such a server accepts connections until the exit.
+  await attempt('to count connections', async () => {
+    closed.unknownConnections += await traffic.servers.unseen.connections()
+  })
   if (outlived) return
   await attempt('to wait for what the kernel holds', async () => {
     closed.undeliveredBytes = await delivered(clock, traffic.servers.addresses, () => budget.left, onRemark)

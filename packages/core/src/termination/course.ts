@@ -19,7 +19,7 @@ import { type Closed, close, nothingClosed, stopListening } from './closing.js'
 import { SettleConditions } from './conditions.js'
 import { EarlyStop } from './early-stop.js'
 import type { Hooks } from './hooks.js'
-import { logReport, progressLine } from './sentences.js'
+import { logReport, noServerLine, progressLine, unseenServerLine } from './sentences.js'
 import { SettleWait } from './settle.js'
 import type { Tasks } from './tasks.js'
 import { Waiters } from './waiters.js'
@@ -354,6 +354,9 @@ export class Course {
     this.#enter('closing')
     this.#lastCall.abort()
     const { clock, logger, onDrain, times } = this.#options
+    const { unseen } = this.#traffic.servers
+    if (unseen.any) logger.warn(unseenServerLine)
+    else if (unseen.expected) logger.info(noServerLine)
     const settleMs = budget.elapsed
     const closed = nothingClosed()
     const closing = close(

@@ -62,6 +62,10 @@ export function unknownConnections(count: number): string {
     : `${count} connections that were open before watch()`
 }
 
+function uncounted(connections: number): string {
+  return `${connections} ${connections === 1 ? 'connection' : 'connections'} whose requests podrain did not count`
+}
+
 /** The line about a server that was watched late: what podrain does not know, and the remedy. */
 export function watchedLateLine(count: number): string {
   return (
@@ -69,6 +73,15 @@ export function watchedLateLine(count: number): string {
     'count its requests, and cannot tell its client to leave. Watch a server before it listens'
   )
 }
+
+/** The line about a middleware that has got no request, in a process that has accepted no connection. The pod may end while it starts. */
+export const noServerLine: string =
+  'no request has reached the middleware, so podrain knows no server to close: pass the server at the start, `watch(server)`'
+
+/** The line about a middleware that has got no request, although the process has accepted connections. */
+export const unseenServerLine: string =
+  'the server may have served requests, but none has reached podrain, so podrain has counted none and closes no server: ' +
+  'mount the middleware before all others, or pass the server at the start, `watch(server)`'
 
 /** Logs the report, as an error unless the drain was clean. */
 export function logReport(logger: DrainLogger, report: DrainReport): void {
@@ -80,7 +93,7 @@ function reportLine(report: DrainReport): string {
   const parts = [`drained in ${seconds(report.durationMs)} after ${report.reason}`]
   if (report.closedEarly.length > 0) parts.push(`closed too early at ${report.closedEarly.join(', ')}`)
   if (report.cut.length > 0) parts.push(`cut ${report.cut.length} in flight: ${list(report.cut)}`)
-  if (report.unknownConnections > 0) parts.push(`cut ${unknownConnections(report.unknownConnections)}`)
+  if (report.unknownConnections > 0) parts.push(`cut ${uncounted(report.unknownConnections)}`)
   if (report.unfinishedTasks.length > 0) parts.push(`left unfinished: ${report.unfinishedTasks.join(', ')}`)
   const failed = report.hooks.filter((hook) => hook.outcome !== 'ok')
   if (failed.length > 0) parts.push(`hooks: ${failed.map((hook) => `${hook.name} ${hook.outcome}`).join(', ')}`)

@@ -176,6 +176,8 @@ export interface AppFacts {
   framework: Framework | null
   /** Whether the app uses podrain. @default false */
   podrain: boolean
+  /** Whether the app depends on podrain's package for its framework, but podrain does not answer. @default false */
+  silent: boolean
 }
 
 /** What to rehearse. Durations are milliseconds, except the fields that Kubernetes itself names in seconds. */
@@ -184,7 +186,7 @@ export interface RehearsalOptions {
   name?: string | undefined
   /** Columns of a table and facts of a page, such as `{ framework: 'fastify', podrain: 'yes' }`. @default {} */
   labels?: Readonly<Record<string, string>> | undefined
-  /** What is known of the app, so that the advice fits. @default { framework: null, podrain: false } */
+  /** What is known of the app, so that the advice fits. @default { framework: null, podrain: false, silent: false } */
   app?: Partial<AppFacts> | undefined
   /** What happens to the pods. @default 'rollout' */
   scenario?: Scenario | undefined

@@ -147,11 +147,12 @@ function pidNamespaceOf(value: boolean | undefined): boolean {
 }
 
 function appOf(app: Partial<AppFacts> = {}): AppFacts {
-  record('app', app, ['framework', 'podrain'])
-  const { framework = null, podrain = false } = app
+  record('app', app, ['framework', 'podrain', 'silent'])
+  const { framework = null, podrain = false, silent = false } = app
   return {
     framework: framework === null ? null : oneOf('app.framework', framework, frameworks),
     podrain: flag('app.podrain', podrain),
+    silent: flag('app.silent', silent),
   }
 }
 

@@ -44,8 +44,12 @@ export function isPodrainIn({ app }: KnownOptions): boolean {
 
 /** The line of code that adds podrain to this app; undefined if the app uses it already, or is not known to be a Node app. */
 export function byPodrain(plan: KnownOptions, options: string = optionsFor(plan)): string | undefined {
-  const { framework, podrain } = plan.app
-  return podrain || framework === null ? undefined : lines[framework](options)
+  const { framework, podrain, silent } = plan.app
+  if (podrain || framework === null) return undefined
+  const line = lines[framework](options)
+  return silent
+    ? `${line}, mounted before all routes and other middleware (the app depends on it, but /readyz is not answered by it),`
+    : line
 }
 
 /** `${what}: ${the line that adds podrain} does.`, with the grace period that podrain needs; or `what` alone. */

@@ -17,6 +17,7 @@ import type { DiagnosisKind } from './coroner.js'
 export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | undefined, plan: KnownOptions): string {
   const launcher = endedLauncher(kind, life, plan)
   if (launcher !== undefined) return ended(launcher)
+  if (isCutByPodrain(loss, life)) return cutByPodrain(loss, plan)
   switch (kind) {
     case 'listener closed':
       return listen(life, plan)
@@ -200,6 +201,8 @@ function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: Kn
   const { toldAt = 0, exitAt = t } = life ?? {}
   // A process that ends this late ends because the grace period is nearly over.
   const isLate = exitAt - toldAt >= 800 * plan.terminationGracePeriodSeconds
+  const endless = endlessAdvice(client)
+  if (isLate && endless !== undefined) return endless
   if (isLate && t - sentAt >= 1000) return graceAdvice(settleSeconds(plan), t - sentAt, plan)
   // Exit code 143 counts only under an init: a JVM exits with it even when it has handled SIGTERM.
   if (life?.exit === 'SIGTERM' || (isEndedBySigterm(life) && nameIn(inits, plan.command) !== undefined)) {
@@ -245,7 +248,7 @@ function fail(life: Life | undefined, plan: KnownOptions): string {
 const isAboutAnEnd =
   /pool|clos(?:e|ed|ing)\b|\bend(?:ed|ing)?\b|disconnect|not connected|destroyed|shut ?down|terminated|\bquit\b/i
 
-function kill({ sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
+function kill({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
   if (plan.scenario === 'overrun') {
     return 'SIGTERM in the middle of the hook leaves 2 s: close at once then, and finish what is in flight.'
   }
@@ -264,11 +267,38 @@ function kill({ sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptio
         )
       : `${startItself}: ${shell} is PID 1 and does not pass SIGTERM on, so that the app never hears of it.`
   }
+  const endless = endlessAdvice(client)
+  if (endless !== undefined) return endless
   if (sentAt < sigtermAt) return graceAdvice(settleSeconds(plan), sigkillAt - sentAt, plan)
   return orPodrain(
     'Handle SIGTERM: send `Connection: close` with every response, and exit when nothing is in flight',
     plan,
   )
+}
+
+/** Advice for a response that no grace period is long enough for; undefined for other clients. */
+function endlessAdvice(client: LostEvent['client']): string | undefined {
+  if (client === 'sse') {
+    return 'An event stream does not end by itself: end it at SIGTERM, so that its client connects to another pod.'
+  }
+  if (client === 'webSocket') {
+    return 'A WebSocket does not end by itself: close it with code 1001 at SIGTERM, so that its client connects to another pod.'
+  }
+  return undefined
+}
+
+/** Whether podrain's report, among the last lines of the pod, names the request as cut. */
+function isCutByPodrain({ method, path }: LostEvent, life: Life | undefined): boolean {
+  const lines = life?.output ?? []
+  const named = `${method} ${path.split('?', 1)[0]} (`
+  return lines.some((line) => /drained in .*; cut \d+ in flight: /.test(line) && line.includes(named))
+}
+
+function cutByPodrain({ client, sentAt, t }: LostEvent, plan: KnownOptions): string {
+  if (client === 'sse') {
+    return 'podrain cut this stream at its deadline: end it on `drain.signal`, see https://podrain.github.io/podrain/guides/streams.'
+  }
+  return `podrain cut this request at its deadline. ${graceAdvice(settleSeconds(plan), t - sentAt, plan)}`
 }
 
 /** Whether the app reacted between SIGTERM and SIGKILL. A handler added by `once` is gone by then, and looks like none. */

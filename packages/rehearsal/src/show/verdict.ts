@@ -17,6 +17,16 @@ export function verdictSentence(result: Rehearsal, allowed = 0): string {
   return sentences.join(' ')
 }
 
+/** What was asked, if that was a single request whose usual answer is no success; else empty. */
+function askedOf({ options: { requests } }: Rehearsal): string {
+  const asked = Object.entries(requests).filter(([, what]) => what !== null)
+  const [only, ...more] = requests.mix ?? []
+  if (only === undefined || more.length > 0 || asked.length > 1) return ''
+  const { method, path, status } = only
+  if (status === null || status.some((each) => each < 300)) return ''
+  return ` (only ${method} ${path}, a ${status.join(' or ')})`
+}
+
 /** Several results of the same rehearsal with different seeds, in a few sentences. `allowed`: per result, as in {@link verdictSentence}. */
 export function verdictOfAll(results: readonly Rehearsal[], allowed = 0): string {
   const [only, ...more] = results
@@ -30,7 +40,7 @@ export function verdictOfAll(results: readonly Rehearsal[], allowed = 0): string
   const unknown = results.filter(({ incomplete, summary }) => incomplete !== null || summary.warnings.length > 0).length
   const sentences = [
     lost === 0
-      ? `Nothing lost in ${results.length} rehearsals${background > 0 ? ` of ${requests} requests` : `: all ${requests} requests were answered`}. With a confidence of 95 %, fewer than 1 in ${Math.max(1, Math.floor(since / 3))} are lost.`
+      ? `Nothing lost in ${results.length} rehearsals${background > 0 ? ` of ${requests} requests` : `: all ${requests} requests were answered`}${only === undefined ? '' : askedOf(only)}. With a confidence of 95 %, fewer than 1 in ${Math.max(1, Math.floor(since / 3))} are lost.`
       : `${lost} of ${requests} requests lost, in ${bad} of ${results.length} rehearsals${allowed > 0 ? ` more than the ${allowed} that are allowed` : ''}.`,
     ...backgroundOf(lost, background),
     ...(unknown === 0 ? [] : [`${unknown} of the rehearsals were cut short or are inconclusive.`]),
@@ -38,12 +48,15 @@ export function verdictOfAll(results: readonly Rehearsal[], allowed = 0): string
   return sentences.join(' ')
 }
 
-function lossesOf({ incomplete, summary: { lost, background, requests, killed, outage } }: Rehearsal): string {
+function lossesOf(result: Rehearsal): string {
+  const { incomplete, summary } = result
+  const { lost, background, requests, killed, outage } = summary
+  const asked = askedOf(result)
   const deaths = killed === 0 ? '' : `; ${killed} ${killed === 1 ? 'pod' : 'pods'} had to be killed`
   const silent = outage.longestMs === 0 ? '' : `; for ${(outage.longestMs / 1000).toFixed(1)} s no client got an answer`
   if (lost > 0) return `${lost} of ${requests} requests lost${silent}${deaths}`
-  const all = background === 0 ? `: all ${requests} requests were answered` : ` of ${requests} requests`
-  const nothing = incomplete === null ? all : ` of the ${requests} requests until then`
+  const all = `${background === 0 ? `: all ${requests} requests were answered` : ` of ${requests} requests`}${asked}`
+  const nothing = incomplete === null ? all : ` of the ${requests} requests until then${asked}`
   return `Nothing lost${nothing}${silent}${deaths}`
 }
 
