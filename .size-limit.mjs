@@ -25,12 +25,12 @@ const files = (name, limit) => ({
 })
 
 export default [
-  bundle('core', '48 kB'),
-  bundle('fastify', '49 kB', 'fastify'),
-  bundle('express', '48 kB', 'express'),
-  bundle('koa', '48 kB', 'koa'),
-  bundle('nestjs', '49 kB', '@nestjs/common', '@nestjs/core'),
-  bundle('auto', '49 kB'),
+  bundle('core', '50 kB'),
+  bundle('fastify', '51 kB', 'fastify'),
+  bundle('express', '50 kB', 'express'),
+  bundle('koa', '50 kB', 'koa'),
+  bundle('nestjs', '51 kB', '@nestjs/common', '@nestjs/core'),
+  bundle('auto', '51 kB'),
   bundle('metrics', '2.2 kB', '@podrain/core', '@opentelemetry/api'),
   bundle('kubernetes', '13 kB', '@podrain/core', '@kubernetes/client-node'),
   files('podrain', '45 kB'),
