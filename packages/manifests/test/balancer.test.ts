@@ -169,11 +169,15 @@ describe('AWS sends to nodes unless something says `ip`', () => {
   })
 })
 
-test('a route below HTTP leads strangers to /prestop without a header that tells them', () => {
+test('a route below HTTP leads strangers to /prestop without a header that tells them, and a known proxy adds one', () => {
   const drained = app({ container: ['lifecycle: { preStop: { httpGet: { path: /prestop, port: 8080 } } }'] })
-  const exposed = (route: string) => said('prestop-exposed', drained, service(), gateway('eg', route))
-  expect(exposed('TCPRoute')).toEqual([expect.stringMatching(/^warning: TCPRoute\/web routes to the port/)])
-  expect(exposed('HTTPRoute')).toEqual([expect.stringMatching(/^info: HTTPRoute\/web routes `\/`/)])
+  const exposed = (route: string) => said('prestop-exposed', drained, service(), route)
+  expect(exposed(gateway('eg', 'TCPRoute'))).toEqual([
+    expect.stringMatching(/^warning: TCPRoute\/web routes to the port/),
+  ])
+  expect(exposed(gateway('somebody-else'))).toEqual([expect.stringMatching(/^info: HTTPRoute\/web routes `\/`/)])
+  expect(exposed(ingress('somebody-else'))).toEqual([expect.stringMatching(/^info: Ingress\/web routes `\/`/)])
+  for (const known of [gateway('eg'), ingress('alb'), ingress('nginx')]) expect(exposed(known)).toEqual([])
 })
 
 test('a worker without requests gets no advice about how long to serve, with or without a mesh', () => {

@@ -74,8 +74,10 @@ const prestopExposed: Rule = {
             fix: 'Set `PODRAIN_TOKEN` (and `Authorization` in the hook), or a `controlPort` that is in no Service',
           },
         )
-      } else if (routes[0] !== undefined) {
-        const [{ place, resource, path }] = routes as [Route, ...Route[]]
+      } else {
+        const unknown = routes.find(({ resource }) => !world.isByKnownProxy(resource, service))
+        if (unknown === undefined) continue
+        const { place, resource, path } = unknown
         report(
           place.get('path').exists ? place.get('path') : place,
           `${resource.label} routes \`${path}\`, and so \`${way.path}\`, to ${pod.resource.label}: podrain refuses its callers only if the proxy adds a header such as X-Forwarded-For`,

@@ -126,7 +126,8 @@ function classOf(ingress: Resource): string | undefined {
   return ingress.get('spec', 'ingressClassName').text ?? ingress.annotation('kubernetes.io/ingress.class')
 }
 
-function balancersOfRoute(route: Resource, service: Resource, around: Surroundings): Balancer[] {
+/** The load balancers of an Ingress, a VirtualService or a route of the Gateway API; none if its controller is not known. */
+export function balancersOfRoute(route: Resource, service: Resource, around: Surroundings): Balancer[] {
   if (route.kind === 'VirtualService') return [balancer('envoy', route.label)]
   if (route.kind !== 'Ingress') return balancersOfGateways(route, around)
   const name = classOf(route) ?? (annotated(route, 'alb.ingress.kubernetes.io/') ? 'alb' : undefined)

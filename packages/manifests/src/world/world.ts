@@ -3,7 +3,7 @@ import { type Container, type Pod, podsOf } from '../objects/pod.js'
 import { type Resource, textsOf } from '../objects/resource.js'
 import { addTo } from '../shared/lists.js'
 import type { Place } from '../text/place.js'
-import { type Balancer, balancersOf } from './balancer.js'
+import { type Balancer, balancersOf, balancersOfRoute } from './balancer.js'
 import { type DrainVariables, drainVariablesOf } from './drain-variables.js'
 import { Lookup } from './lookup.js'
 import { type Route, routeKinds, routesOf } from './routes.js'
@@ -247,6 +247,11 @@ export class World {
 
   /** The load balancers that route to a pod, the slowest first. */
   readonly balancersOf: (pod: Pod) => readonly [Balancer, ...Balancer[]] = remembered((pod) => balancersOf(pod, this))
+
+  /** Whether the controller of an Ingress or a route is a known one. The known ones are HTTP proxies that add `X-Forwarded-For`. */
+  isByKnownProxy(route: Resource, service: Resource): boolean {
+    return balancersOfRoute(route, service, this).length > 0
+  }
 
   /** The Services that an Ingress or a route routes to. */
   servicesBehind(route: Resource): readonly Resource[] {
