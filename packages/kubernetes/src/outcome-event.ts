@@ -96,9 +96,10 @@ function sentenceOf(outcome: Outcome): string {
     parts.push(`cut ${cutCount} in flight: ${cut.join(', ')}${cutCount > cut.length ? ' and others' : ''}`)
   if (unfinishedTasks) parts.push(`left unfinished: ${unfinishedTasks.join(', ')}`)
   if (failedHooks) parts.push(`hooks: ${failedHooks.join(', ')}`)
-  if (outcome.unknownConnections)
+  if (outcome.unknownConnections) {
     const connections = outcome.unknownConnections === 1 ? 'connection' : 'connections'
     parts.push(`cut ${outcome.unknownConnections} ${connections} whose requests podrain did not count`)
+  }
   if (outcome.undeliveredBytes) parts.push(`${outcome.undeliveredBytes} bytes not taken by their clients`)
   if (parts.length === 1) parts.push('nothing was lost')
   return parts.join('; ')
