@@ -111,6 +111,7 @@ export function attach(
     throw error
   }
   if (server === undefined) drain.expectServer(isControlServer)
+  const isWatched = typeof server === 'object'
   let warned = false
   return {
     drain,
@@ -122,7 +123,6 @@ export function attach(
       try {
         // A watched server has answered its control requests already. But a middleware that is mounted under a path gets the
         // control requests of that path here.
-        const isWatched = typeof server === 'object'
         if (drain.track(request, response, isWatched ? answer : undefined) && isWatched) return false
       } catch (error) {
         // The middleware is mounted twice. The first one does the work, so no request is lost. The log names the mistake.

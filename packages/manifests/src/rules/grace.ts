@@ -1,6 +1,8 @@
-import type { Pod } from '../objects/pod.js'
+import type { Container, Pod } from '../objects/pod.js'
 import { budgetOf, graceSecondsFor, graceVariable, reservedTimes, seconds } from '../shared/budget.js'
-import { isQuick, leastWaitFor, variableFor } from '../world/balancer.js'
+import { type Balancer, isQuick, leastWaitFor, variableFor } from '../world/balancer.js'
+import type { DrainVariables } from '../world/drain-variables.js'
+import type { World } from '../world/world.js'
 import { eachContainer, eachPod, type Rule } from './rule.js'
 
 /** The least number of seconds between SIGTERM and SIGKILL, after a hook that has used up the grace period. */
@@ -101,10 +103,9 @@ const graceMissesSettle: Rule = {
       balancer.settle,
       ...asked.map(({ settle = 0, setBy }) => (setBy === undefined ? 0 : settle)),
     )
-    for (const container of pod.running) {
-      const { misfit, kept } = world.drainVariablesOf(container)
-      // A helper of the app may share its variables, and know nothing of podrain.
-      if (misfit === undefined || !(container.isPodrain || world.mayBeAsked(container))) continue
+    const refusing = refusingIn(pod, world)
+    if (refusing !== undefined) {
+      const { container, misfit, kept } = refusing
       const grace = graceSecondsFor(Math.max(settle, misfit.wait), request, kept)
       report(
         place,
@@ -120,21 +121,37 @@ const graceMissesSettle: Rule = {
     if (hasSaidSo(pod)) return
     const { sum, total } = budgetOf(given, settle, request)
     if (total <= given * 1000) return
-    const tell = asked.every(({ settle: waits }) => waits === undefined || waits >= balancer.settle)
-      ? ''
-      : `, and \`${variableFor(
-          balancer,
-          asked.some(({ hasMin }) => hasMin),
-        )}\``
     report(
       place,
       `The drain needs ${sum}, but ${pod.graceText}${because === undefined ? '' : `; ${name} routes to the pod: ${because}`}`,
       {
         severity: 'warning',
-        fix: `terminationGracePeriodSeconds: ${graceSecondsFor(settle, request)}${pod.isPodrain ? `, the same in \`${graceVariable}\`${tell}` : ''}`,
+        fix: `terminationGracePeriodSeconds: ${graceSecondsFor(settle, request)}${pod.isPodrain ? `, the same in \`${graceVariable}\`${variableToo(balancer, asked)}` : ''}`,
       },
     )
   }),
+}
+
+/** The first container in which podrain refuses to start, because its times do not fit; undefined if there is none. */
+function refusingIn(
+  { running }: Pod,
+  world: World,
+):
+  | (Pick<DrainVariables, 'kept'> & { container: Container; misfit: NonNullable<DrainVariables['misfit']> })
+  | undefined {
+  for (const container of running) {
+    const { misfit, kept } = world.drainVariablesOf(container)
+    // A helper of the app may share its variables, and know nothing of podrain.
+    if (misfit !== undefined && (container.isPodrain || world.mayBeAsked(container))) return { container, misfit, kept }
+  }
+  return undefined
+}
+
+/** The end of a fix: the variable that the load balancer needs besides a longer grace period; empty if podrain waits long enough. */
+function variableToo(balancer: Balancer, asked: readonly DrainVariables[]): string {
+  if (asked.every(({ settle }) => settle === undefined || settle >= balancer.settle)) return ''
+  const hasMin = asked.some((each) => each.hasMin)
+  return `, and \`${variableFor(balancer, hasMin)}\``
 }
 
 /** Whether another rule already reports that the hook does not fit into the grace period. */
