@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type LiveEvent, type RehearsalOptions, rehearse, resolveOptions } from '../src/index.js'
 import { createAddresses } from '../src/pods/addresses.js'
 import { fixture, short } from './short.js'
@@ -41,6 +41,21 @@ describe('ports', () => {
     const pods = await lossless({ portEnv: 'HTTP_PORT', env: { PORT: 'none of it' } })
     expect(new Set(pods.map(({ host }) => host))).toEqual(new Set(['127.0.0.1']))
     expect(new Set(pods.map(({ port }) => port)).size).toBe(4)
+  })
+
+  test('a pod does not get the port of a pod of another process that does not listen yet', async ({ skip }) => {
+    skip(process.platform !== 'linux', 'only Linux shows the claims of other processes')
+    const draws = [0.5, 0.25]
+    const random = vi.spyOn(Math, 'random').mockImplementation(() => draws.shift() ?? 0.75)
+    // Another process has claimed the port of the first draw.
+    const other = createServer().listen('\0podrain-127.0.0.1:26000')
+    await once(other, 'listening')
+    const addresses = await createAddresses(planOf({}))
+    const { port, release } = await addresses.next()
+    random.mockRestore()
+    await release()
+    other.close()
+    expect(port).toBe(23_000)
   })
 
   // Elsewhere than on Linux, 127.0.0.1 is the only address of its kind.

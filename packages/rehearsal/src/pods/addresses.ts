@@ -1,4 +1,4 @@
-import { createServer } from 'node:net'
+import { createServer, type ListenOptions, type Server } from 'node:net'
 import type { RehearsalPlan } from '../plan/options.js'
 import type { Address, Addresses } from './address.js'
 import { limitCpu } from './cpu-limit.js'
@@ -38,8 +38,27 @@ async function chooseAddresses(plan: AddressPlan): Promise<Addresses> {
   }
 }
 
-/** The addresses in use by this process: concurrent rehearsals must not get the same one. */
+/** The addresses that pods of this process have. */
 const taken = new Set<string>()
+
+/**
+ * Claims an address for a pod, so that no other rehearsal gets the same one: until the pod listens, nothing else shows that its port is
+ * taken. For other processes the claim is a socket in the abstract namespace of Linux (unix(7)), which ends with this process at the latest.
+ * @returns The function that ends the claim; undefined if the address has been claimed.
+ */
+async function claim(key: string): Promise<(() => void) | undefined> {
+  if (taken.has(key)) return undefined
+  taken.add(key)
+  const server = createServer().unref()
+  const obstacle = process.platform === 'linux' ? await obstacleTo(server, { path: `\0podrain-${key}` }) : undefined
+  const unclaim = () => {
+    taken.delete(key)
+    server.close()
+  }
+  if (obstacle?.code !== 'EADDRINUSE') return unclaim
+  unclaim()
+  return undefined
+}
 
 /**
  * A free port of 127.0.0.1 below the ephemeral range (from 32768 on Linux, 49152 elsewhere). In that range, a client's outgoing
@@ -63,14 +82,11 @@ async function find(draw: () => { host: string; ports: number[] }): Promise<Addr
     const { host, ports } = draw()
     const port = ports[0] as number
     const key = `${host}:${port}`
-    if (taken.has(key)) continue
-    taken.add(key)
+    const unclaim = await claim(key)
+    if (unclaim === undefined) continue
     obstacle = await obstacleOf(host, ports)
-    if (obstacle === undefined) {
-      const release = async () => void taken.delete(key)
-      return { host, port, command: [], env: {}, release }
-    }
-    taken.delete(key)
+    if (obstacle === undefined) return { host, port, command: [], env: {}, release: async () => unclaim() }
+    unclaim()
     if (obstacle.code === 'EADDRNOTAVAIL') {
       throw new Error(
         `Fixed ports need an address for each pod, and this machine has no ${host}. Let the app read its port from a variable (\`portEnv\`), or rehearse on Linux`,
@@ -84,14 +100,20 @@ async function find(draw: () => { host: string; ports: number[] }): Promise<Addr
 /** The error of listening on the first of these ports that is not free; undefined: all are free. */
 async function obstacleOf(host: string, ports: readonly number[]): Promise<NodeJS.ErrnoException | undefined> {
   for (const port of new Set(ports)) {
-    const obstacle = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
-      const server = createServer()
-      server.once('error', resolve)
-      server.listen(port, host, () => server.close(() => resolve(undefined)))
-    })
+    const server = createServer()
+    const obstacle = await obstacleTo(server, { port, host })
     if (obstacle !== undefined) return obstacle
+    await new Promise((resolve) => server.close(resolve))
   }
   return undefined
+}
+
+/** The error of listening; undefined if the server listens. */
+function obstacleTo(server: Server, place: ListenOptions): Promise<NodeJS.ErrnoException | undefined> {
+  return new Promise((resolve) => {
+    server.once('error', resolve)
+    server.listen(place, () => resolve(undefined))
+  })
 }
 
 function below(limit: number): number {
